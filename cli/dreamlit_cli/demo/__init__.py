@@ -1,0 +1,1 @@
+"""The demo: a local inbox, and a story that behaves as the application."""

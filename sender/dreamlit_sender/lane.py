@@ -1,0 +1,329 @@
+"""One channel: claim, report the start, deliver, report the outcome.
+
+Messages wait in two places. `_claimed` are ours by their lease, and nobody has said that they are being sent:
+losing them in a crash costs nothing but the lease. `_ready` have been acknowledged as 'sending', and are kept
+few (one wave ahead of the wire), because after a crash nobody can say what became of them. While the wire
+works on one wave, the next is claimed, and one call reports its start together with the outcomes of the last.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dreamlit_sender import results
+from dreamlit_sender.backoff import Backoff
+from dreamlit_sender.database import Claimed, Database, DatabaseTroubleError, Session
+from dreamlit_sender.log import log_event
+from dreamlit_sender.reporter import Reporter
+from dreamlit_sender.transport import Handover, Message, Outcome, Transport
+
+if TYPE_CHECKING:
+    from dreamlit_sender.secret import Redactor
+
+
+@dataclass(frozen=True, slots=True)
+class LaneOptions:
+    """Times in seconds. `lease_margin` is kept free at the end of a lease for the report of the outcome."""
+
+    concurrency: int = 16
+    chunk: int = 100
+    delivery_timeout: float = 30.0
+    lease_margin: float = 5.0
+    poll: float = 1.0
+    flush: float = 0.1
+    shutdown_timeout: float = 20.0
+
+
+class Lane:
+    """Delivers one channel's messages until it is told to stop."""
+
+    def __init__(
+        self,
+        channel: str,
+        *,
+        database: Database,
+        transport: Transport,
+        options: LaneOptions,
+        redact: Redactor,
+        backoff: Backoff | None = None,
+    ) -> None:
+        self._channel = channel
+        self._database = database
+        self._transport = transport
+        self._options = options
+        self._redact = redact
+        self._backoff = backoff or Backoff()
+        self._reporter = Reporter(channel)
+        self._claimed: deque[Claimed] = deque()
+        self._ready: deque[Claimed] = deque()
+        self._flying: dict[asyncio.Task[None], Claimed] = {}
+        # Their start was said in a call that broke off: the database may count them as being sent.
+        self._perhaps_started: set[tuple[int, int]] = set()
+        self._changed = asyncio.Event()
+        self._dry_until = 0.0
+        self._flush_at = 0.0
+        self._stop_by: float | None = None
+
+    def wake(self) -> None:
+        """There may be something to claim."""
+        self._dry_until = 0.0
+        self._changed.set()
+
+    def stop(self) -> None:
+        """Claim no more, finish what is being sent within the bound, release the rest; `run` then returns."""
+        if self._stop_by is None:
+            self._stop_by = time.monotonic() + self._options.shutdown_timeout
+            self._changed.set()
+
+    @property
+    def unreported(self) -> int:
+        """How many results the database has not acknowledged."""
+        return len(self._reporter)
+
+    async def run(self) -> None:
+        """Work until stopped. Raises nothing but CancelledError; what is left unreported is logged."""
+        try:
+            while not self._is_finished():
+                try:
+                    session = await self._database.connect(self._channel)
+                    try:
+                        await self._work(session)
+                    finally:
+                        await session.aclose()
+                except DatabaseTroubleError as trouble:
+                    if not await self._wait_out(str(trouble)):
+                        break
+                except Exception as error:
+                    # A fault of ours must not take what is in flight with it.
+                    logging.getLogger("dreamlit.sender").exception("fault")
+                    if not await self._wait_out(type(error).__name__):
+                        break
+        finally:
+            await self._cancel_flying()
+            self._reporter.log_lost()
+
+    async def _work(self, session: Session) -> None:
+        self._dry_until = 0.0
+        while True:
+            self._enforce_stop()
+            if self._has_room() and time.monotonic() >= self._dry_until:
+                await self._claim(session)
+            await self._report(session)
+            self._backoff.reset()
+            if self._is_finished():
+                return
+            await self._wait_for_change(self._pause())
+
+    # Claiming and reporting
+
+    def _has_room(self) -> bool:
+        concurrency = self._options.concurrency
+        return (
+            self._stop_by is None and len(self._claimed) < 2 * concurrency and len(self._ready) < concurrency
+        )
+
+    async def _claim(self, session: Session) -> None:
+        self._changed.clear()
+        self._dry_until = time.monotonic() + self._options.poll
+        fresh = await session.claim(self._channel, self._options.chunk)
+        here = {item.message_id for item in (*self._claimed, *self._ready, *self._flying.values())}
+        for item in fresh:
+            if item.message_id in here:
+                # A lease of ours ran out and we were given the message again: one of it at a time.
+                self._reporter.add(results.released(item))
+            else:
+                self._claimed.append(item)
+                self._dry_until = 0.0
+        if fresh:
+            log_event(logging.DEBUG, "claimed", channel=self._channel, messages=len(fresh))
+
+    async def _report(self, session: Session) -> None:
+        self._release_lapsing()
+        starting = self._next_wave()
+        keys = {(item.message_id, item.attempt) for item in starting}
+        self._perhaps_started |= keys
+        answer = await self._reporter.report(session, [results.started(item) for item in starting])
+        self._perhaps_started -= keys
+        for item in starting:
+            self._claimed.remove(item)
+            if answer.get(item.message_id) == "sending":
+                self._ready.append(item)
+            else:
+                state = answer.get(item.message_id, "none")
+                log_event(
+                    logging.INFO, "skipped", channel=self._channel, message=item.message_id, state=state
+                )
+        self._flush_at = time.monotonic() + self._options.flush
+        self._take_off()
+
+    def _next_wave(self) -> list[Claimed]:
+        room = 2 * self._options.concurrency - len(self._ready)
+        if self._stop_by is not None or room <= self._options.concurrency:
+            return []
+        return [self._claimed[index] for index in range(min(room, len(self._claimed)))]
+
+    def _release_lapsing(self) -> None:
+        """Give back what could not be delivered within its lease any more, and everything when stopping."""
+        stopping = self._stop_by is not None
+        kept: deque[Claimed] = deque()
+        for item in self._claimed:
+            if not stopping and self._fits(item, 0.5):
+                kept.append(item)
+            elif (item.message_id, item.attempt) in self._perhaps_started:
+                self._finish(item, results.not_begun("not_begun", "given up before the delivery began"))
+            else:
+                self._reporter.add(results.released(item))
+                log_event(logging.INFO, "released", channel=self._channel, message=item.message_id)
+        self._claimed = kept
+
+    # Delivering
+
+    def _take_off(self) -> None:
+        while self._ready and len(self._flying) < self._options.concurrency:
+            item = self._ready.popleft()
+            task = asyncio.create_task(self._deliver(item))
+            self._flying[task] = item
+            task.add_done_callback(self._landed)
+
+    def _landed(self, task: asyncio.Task[None]) -> None:
+        item = self._flying.pop(task)
+        if task.cancelled():
+            # Cancelled before its first step: nothing has begun.
+            self._finish(item, results.not_begun("not_begun", "stopped before the delivery began"))
+        elif (error := task.exception()) is not None:
+            self._finish(item, Outcome.failed("unknown", code="exception", error=type(error).__name__))
+        self._take_off()
+        self._changed.set()
+
+    async def _deliver(self, item: Claimed) -> None:
+        begun_at = time.monotonic()
+        if not self._fits(item, 0.25):
+            self._finish(item, results.not_begun("lease", "too little of the lease was left"))
+            return
+        message = Message(item.message_id, item.attempt, item.content, Handover())
+        outcome = await self._outcome_of(message, self._time_for(item))
+        self._finish(item, outcome, duration=time.monotonic() - begun_at)
+
+    async def _outcome_of(self, message: Message, limit: float) -> Outcome:
+        try:
+            async with asyncio.timeout(limit):
+                outcome = await self._transport.deliver(message)
+        except TimeoutError:
+            return Outcome.interrupted(
+                message.handover, code="timeout", error=f"not done after {limit:.1f} s"
+            )
+        except asyncio.CancelledError:
+            return Outcome.interrupted(
+                message.handover, code="stopped", error="stopped while being delivered"
+            )
+        except Exception as error:  # noqa: BLE001 - one message fails, not the lane
+            name = type(error).__name__
+            log_event(logging.ERROR, "transport_fault", channel=self._channel, exception=name)
+            return Outcome.interrupted(message.handover, code="exception", error=f"{name}: {error}"[:500])
+        return outcome
+
+    def _time_for(self, item: Claimed) -> float:
+        """Return how long the delivery may take: well within the lease, so that its report comes in time."""
+        margin = min(self._options.lease_margin, item.lease / 5)
+        return min(self._options.delivery_timeout, item.lease_left() - margin)
+
+    def _fits(self, item: Claimed, share: float) -> bool:
+        """Whether a delivery gets its full time, or at least this share of the lease."""
+        return self._time_for(item) >= min(self._options.delivery_timeout, item.lease * share)
+
+    def _finish(self, item: Claimed, outcome: Outcome, *, duration: float | None = None) -> None:
+        self._reporter.add(results.finished(item, outcome, self._redact))
+        failed = outcome.outcome == "failed"
+        # A recipient's own refusal quotes the address, which is nothing for a log.
+        error = outcome.error if failed and outcome.fault != "recipient" else None
+        log_event(
+            logging.WARNING if failed else logging.INFO,
+            outcome.outcome,
+            channel=self._channel,
+            message=item.message_id,
+            attempt=item.attempt,
+            fault=outcome.fault,
+            code=outcome.code,
+            error=error,
+            provider_id=outcome.provider_id,
+            ms=None if duration is None else round(duration * 1000),
+        )
+
+    # Waiting and stopping
+
+    def _pause(self) -> float | None:
+        """Return the seconds until there is something to do; None: only a change will bring something."""
+        now = time.monotonic()
+        idle = not self._flying and not self._ready
+        moments = []
+        if self._next_wave() or (
+            len(self._reporter) and (idle or len(self._reporter) >= self._options.concurrency)
+        ):
+            return 0.0
+        if len(self._reporter):
+            moments.append(self._flush_at)
+        if self._stop_by is not None and self._stop_by > now:
+            moments.append(self._stop_by)
+        if self._has_room():
+            moments.append(self._dry_until)
+        return max(0.0, min(moments) - now) if moments else None
+
+    async def _wait_for_change(self, seconds: float | None) -> None:
+        if seconds is not None and seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
+        except TimeoutError:
+            pass
+        self._changed.clear()
+
+    async def _wait_out(self, reason: str) -> bool:
+        """Wait after trouble with the database; return False once a stop leaves no time for another try."""
+        delay = self._backoff.next()
+        log_event(
+            logging.WARNING,
+            "database_away",
+            channel=self._channel,
+            error=reason,
+            retry_in=round(delay, 2),
+            unreported=len(self._reporter),
+        )
+        until = time.monotonic() + delay
+        while (left := self._until(until)) > 0:
+            await self._wait_for_change(left)
+            self._enforce_stop()
+        return self._stop_by is None or time.monotonic() < self._stop_by
+
+    def _until(self, moment: float) -> float:
+        if self._stop_by is not None:
+            moment = min(moment, self._stop_by)
+        return moment - time.monotonic()
+
+    def _enforce_stop(self) -> None:
+        """Once the time to finish is over, end what is in flight and what has not begun."""
+        if self._stop_by is None or time.monotonic() < self._stop_by:
+            return
+        while self._ready:
+            item = self._ready.popleft()
+            self._finish(item, results.not_begun("not_begun", "stopped before the delivery began"))
+        for task in self._flying:
+            task.cancel()
+
+    def _is_finished(self) -> bool:
+        return self._stop_by is not None and not (
+            self._claimed or self._ready or self._flying or len(self._reporter)
+        )
+
+    async def _cancel_flying(self) -> None:
+        tasks = list(self._flying)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=2.0)

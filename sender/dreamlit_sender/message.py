@@ -1,0 +1,212 @@
+"""From a message's content to MIME bytes and an envelope."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import EmailPolicy
+from email.utils import format_datetime, getaddresses
+from typing import TYPE_CHECKING, Any
+
+import html2text
+import idna
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_LINE = 78
+_NAME = re.compile(r"[!-9;-~]+")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_LOCAL_FORBIDDEN = re.compile(r'[\s()<>\[\]:;@\\,"\x00-\x1f\x7f]')
+# The sender writes these itself: a second one, or another value, would change what the message is.
+_RESERVED = frozenset(
+    {"from", "to", "cc", "bcc", "reply-to", "return-path", "subject", "date", "message-id", "mime-version"}
+    | {"content-type", "content-transfer-encoding", "content-disposition", "content-id"}
+)
+
+
+class UnfitContentError(ValueError):
+    """The content cannot become a message, now or later: the fault is the recipient's, `code` says which."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A message ready for SMTP: its bytes (CRLF, 7 bit unless `needs_utf8`) and its envelope."""
+
+    data: bytes
+    sender: str
+    to: tuple[str, ...]
+    copies: tuple[str, ...]
+    message_id: str
+    needs_utf8: bool
+
+
+class _Policy(EmailPolicy):
+    """The SMTP policy, but words of an ASCII header are never torn or encoded.
+
+    The library turns a word longer than a line (the URL of List-Unsubscribe) into encoded words, which no
+    mail program reads there.
+    """
+
+    def fold_binary(self, name: str, value: Any) -> bytes:
+        text = str(value)
+        if text.isascii() and name.lower() not in ("from", "to", "cc", "reply-to", "content-type"):
+            return _fold_ascii(name, text)
+        return super().fold_binary(name, value)
+
+
+# 7 bit throughout, so that the same bytes suit every server; line breaks as SMTP wants them.
+_POLICY = _Policy(linesep="\r\n", cte_type="7bit")
+_POLICY_UTF8 = _POLICY.clone(utf8=True)
+
+
+def _fold_ascii(name: str, text: str) -> bytes:
+    lines = [f"{name}:"]
+    for word in re.findall(r"\s*\S+", text):
+        piece = word if word[0].isspace() or len(lines[-1]) > len(name) + 1 else f" {word}"
+        starts_line = piece[0].isspace() and len(lines[-1]) > len(name) + 1
+        if starts_line and len(lines[-1]) + len(piece) > _LINE:
+            lines.append(piece)
+        else:
+            lines[-1] += piece
+    return ("\r\n".join(lines) + "\r\n").encode("ascii")
+
+
+def build_mail(
+    message_id: int, content: Mapping[str, Any], *, default_from: str | None, now: datetime | None = None
+) -> Mail:
+    """Return the mail for one message. Raises UnfitContentError if it cannot be sent, NoSenderError."""
+    sender = _sender(content.get("from") or default_from)
+    to, cc = _addresses("to", content.get("to")), _addresses("cc", content.get("cc"))
+    bcc, reply_to = _addresses("bcc", content.get("bcc")), _addresses("reply_to", content.get("reply_to"))
+    if not to:
+        raise UnfitContentError("address", "to is empty")
+    needs_utf8 = not all(address.username.isascii() for address in (sender, *to, *cc, *bcc, *reply_to))
+    identifier = f"<dreamlit.{message_id}@{sender.domain}>"
+
+    mail = EmailMessage(policy=_POLICY_UTF8 if needs_utf8 else _POLICY)
+    mail["From"] = sender
+    mail["To"] = to
+    if cc:
+        mail["Cc"] = cc
+    if reply_to:
+        mail["Reply-To"] = reply_to
+    mail["Subject"] = _header_value("subject", content.get("subject") or "")
+    mail["Date"] = format_datetime(now or datetime.now(UTC))
+    mail["Message-ID"] = identifier
+    _add_headers(mail, content.get("headers") or {})
+    _add_body(mail, content.get("text"), content.get("html"))
+    envelope_to = _envelope(to)
+    return Mail(
+        data=mail.as_bytes(),
+        sender=_mailbox(sender),
+        to=envelope_to,
+        copies=tuple(mailbox for mailbox in _envelope([*cc, *bcc]) if mailbox not in envelope_to),
+        message_id=identifier,
+        needs_utf8=needs_utf8,
+    )
+
+
+class NoSenderError(ValueError):
+    """Neither the content nor the configuration names a usable From: ours to mend."""
+
+
+def _sender(text: Any) -> Address:
+    if not text:
+        raise NoSenderError("the message has no From and DREAMLIT_FROM is not set")
+    return parse_address("from", text)
+
+
+def _addresses(field: str, values: Any) -> list[Address]:
+    if isinstance(values, str):
+        values = [values]
+    return [parse_address(field, value) for value in values or ()]
+
+
+def parse_address(field: str, text: Any) -> Address:
+    """Return the one address in `Name <a@b>` or `a@b`, its domain in ASCII. Raises UnfitContentError."""
+    if not isinstance(text, str):
+        raise UnfitContentError("address", f"{field}: an address must be a string")
+    _header_value(field, text)
+    pairs = [pair for pair in getaddresses([text]) if pair != ("", "")]
+    if len(pairs) != 1:
+        raise UnfitContentError("address", f"{field}: {text!r} is not one address")
+    name, mailbox = pairs[0]
+    bare = text.strip()
+    # The library reads "a@exa mple.org" as a@example.org: somebody else's address.
+    if not (bare.endswith(f"<{mailbox}>") if bare.endswith(">") else bare == mailbox):
+        raise UnfitContentError("address", f"{field}: {text!r} is not an address")
+    local, _, domain = mailbox.rpartition("@")
+    if not local or not domain or _LOCAL_FORBIDDEN.search(local):
+        raise UnfitContentError("address", f"{field}: {text!r} is not an address")
+    try:
+        return Address(name, local, _ascii_domain(domain))
+    except (ValueError, UnicodeError) as error:
+        raise UnfitContentError("address", f"{field}: {text!r} is not an address: {error}") from error
+
+
+def _ascii_domain(domain: str) -> str:
+    if domain.startswith("[") and domain.endswith("]") and re.fullmatch(r"\[[0-9A-Za-z:.]+\]", domain):
+        return domain
+    if domain.isascii():
+        if re.fullmatch(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?", domain) and ".." not in domain:
+            return domain
+        raise ValueError("bad domain")
+    return idna.encode(domain, uts46=True).decode("ascii")
+
+
+def _mailbox(address: Address) -> str:
+    return f"{address.username}@{address.domain}"
+
+
+def _envelope(addresses: Iterable[Address]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_mailbox(address) for address in addresses))
+
+
+def _header_value(field: str, text: Any) -> str:
+    if not isinstance(text, str):
+        raise UnfitContentError("header", f"{field}: a header must be a string")
+    # splitlines also knows U+0085, U+2028 and their like, which the e-mail library would break lines at.
+    if _CONTROL.search(text) or len(text.splitlines()) > 1:
+        raise UnfitContentError("header", f"{field}: line breaks and control characters are not allowed")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise UnfitContentError("header", f"{field}: not valid Unicode text") from error
+    return text
+
+
+def _add_headers(mail: EmailMessage, headers: Mapping[str, Any]) -> None:
+    for name, value in headers.items():
+        if not _NAME.fullmatch(name) or name.lower() in _RESERVED:
+            raise UnfitContentError("header", f"the header {name!r} cannot be set here")
+        mail[name] = _header_value(name, value)
+
+
+def _add_body(mail: EmailMessage, text: Any, html: Any) -> None:
+    text, html = _body_text(text), _body_text(html)
+    mail.set_content(plain_text(html) if text is None and html is not None else text or "")
+    if html is not None:
+        mail.add_alternative(html, subtype="html")
+
+
+def _body_text(value: Any) -> str | None:
+    return (
+        None if value is None else str(value).replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
+    )
+
+
+def plain_text(html: str) -> str:
+    """Return a readable text version of an HTML body, links written out."""
+    converter = html2text.HTML2Text(bodywidth=0)
+    converter.ignore_images = True
+    converter.ignore_emphasis = True
+    converter.protect_links = True
+    return converter.handle(html).strip() + "\n"

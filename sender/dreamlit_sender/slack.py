@@ -1,0 +1,303 @@
+"""Delivery to Slack: chat.postMessage with a bot token, or an incoming webhook."""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from dreamlit_sender.transport import Fault, Handover, Message, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dreamlit_sender.config import SlackConfig
+    from dreamlit_sender.secret import Secret
+
+PROVIDER = "slack"
+
+_RECIPIENT = frozenset(
+    [
+        "channel_not_found",
+        "is_archived",
+        "channel_is_archived",
+        "not_in_channel",
+        "user_not_found",
+        "user_disabled",
+        "cannot_dm_bot",
+        "is_inactive",
+        "restricted_action",
+        "restricted_action_read_only_channel",
+        "restricted_action_thread_only_channel",
+        "restricted_action_non_threadable_channel",
+        "cannot_reply_to_message",
+        "message_limit_exceeded",
+        "msg_too_long",
+        "msg_blocks_too_long",
+        "no_text",
+        "too_many_attachments",
+        "invalid_blocks",
+        "invalid_blocks_format",
+        "invalid_attachments",
+        "invalid_arguments",
+        "invalid_arg_name",
+        "invalid_array_arg",
+        "invalid_payload",
+        "invalid_post_type",
+        "invalid_json",
+        "json_not_object",
+        "duplicate_channel_not_found",
+        "messages_tab_disabled",
+        "slack_connect_file_link_sharing_blocked",
+        "metadata_too_large",
+        "attachment_payload_limit_exceeded",
+        "invalid_metadata_format",
+        "invalid_metadata_schema",
+        "metadata_must_be_sent_from_app",
+    ]
+)
+_CONFIGURATION = frozenset(
+    [
+        "invalid_auth",
+        "not_authed",
+        "token_revoked",
+        "token_expired",
+        "missing_scope",
+        "account_inactive",
+        "no_permission",
+        "not_allowed_token_type",
+        "ekm_access_denied",
+        "enterprise_is_restricted",
+        "missing_post_type",
+        "org_login_required",
+        "two_factor_setup_required",
+        "access_denied",
+        "accesslimited",
+        "app_missing_action_url",
+        "deprecated_endpoint",
+        "method_deprecated",
+        "no_service",
+        "no_service_id",
+        "no_team",
+        "team_disabled",
+        "invalid_token",
+        "action_prohibited",
+        "posting_to_general_channel_denied",
+        "team_access_not_granted",
+        "team_not_found",
+        "unknown_method",
+    ]
+)
+_TRANSIENT = frozenset(
+    [
+        "ratelimited",
+        "rate_limited",
+        "rollup_error",
+        "internal_error",
+        "fatal_error",
+        "service_unavailable",
+        "request_timeout",
+        "team_added_to_org",
+        "external_channel_migrating",
+    ]
+)
+# A webhook is bound to its channel: without the channel no message of ours gets through.
+_WEBHOOK_CONFIGURATION = _CONFIGURATION | {"channel_not_found", "channel_is_archived", "is_archived"}
+
+_STATUS_FAULTS: Mapping[int, Fault] = {
+    401: "configuration",
+    403: "configuration",
+    404: "configuration",
+    405: "configuration",
+    407: "configuration",
+    408: "transient",
+    410: "configuration",
+    425: "transient",
+    429: "transient",
+}
+
+
+class SlackTransport:
+    """Delivers to one Slack workspace.
+
+    A message that names a channel goes out with the token if there is one, every other through the webhook.
+    """
+
+    def __init__(self, config: SlackConfig, *, connections: int = 16) -> None:
+        self._config = config
+        self._client = httpx.AsyncClient(
+            http1=True,
+            http2=False,
+            timeout=httpx.Timeout(config.timeout, connect=min(config.timeout, 10.0)),
+            limits=httpx.Limits(
+                max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=5.0
+            ),
+            follow_redirects=False,
+        )
+
+    async def deliver(self, message: Message) -> Outcome:
+        """Deliver one message and return what Slack said; provider_id is the message's `ts`."""
+        message.handover.not_yet()
+        content = message.content
+        body = {key: content[key] for key in ("text", "blocks") if content.get(key)}
+        if not body:
+            return _failed("recipient", "no_text", "the message has neither text nor blocks")
+        token, webhook, channel = self._config.token, self._config.webhook_url, content.get("channel")
+        if token and (channel or not webhook):
+            if not channel:
+                return _failed("recipient", "no_channel", "the message names no channel")
+            return await self._post_message(token, {"channel": channel, **body}, message.handover)
+        if webhook:
+            return await self._post_webhook(webhook, body, message.handover)
+        return _failed("configuration", "not_configured", "neither a Slack token nor a webhook is set")
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._client.aclose()
+
+    async def _post_message(self, token: Secret, body: Mapping[str, Any], handover: Handover) -> Outcome:
+        headers = {"Authorization": f"Bearer {token.reveal()}"}
+        reply = await self._post(f"{self._config.api_url}/chat.postMessage", body, headers, handover)
+        return reply if isinstance(reply, Outcome) else api_outcome(reply)
+
+    async def _post_webhook(self, webhook: Secret, body: Mapping[str, Any], handover: Handover) -> Outcome:
+        reply = await self._post(webhook.reveal(), body, {}, handover)
+        return reply if isinstance(reply, Outcome) else webhook_outcome(reply)
+
+    async def _post(
+        self, url: str, body: Mapping[str, Any], headers: Mapping[str, str], handover: Handover
+    ) -> httpx.Response | Outcome:
+        """Return the response, or the outcome if there was none."""
+        try:
+            data = json.dumps(body, ensure_ascii=False, allow_nan=False).encode("utf-8")
+        except ValueError:
+            return _failed("recipient", "invalid_text", "the message is not valid Unicode text or JSON")
+
+        async def trace(event: str, _: object) -> None:
+            # A request is acted upon once its body is complete, never before the body has begun.
+            if event.endswith("send_request_body.started"):
+                handover.begins()
+
+        try:
+            return await self._client.post(
+                url,
+                content=data,
+                headers={**headers, "Content-Type": "application/json; charset=utf-8"},
+                extensions={"trace": trace},
+            )
+        except httpx.HTTPError as error:
+            return _no_response(error, handover)
+        except (httpx.InvalidURL, httpx.CookieConflict) as error:
+            return _failed("configuration", "url", type(error).__name__)
+
+
+def _no_response(error: httpx.HTTPError, handover: Handover) -> Outcome:
+    text = f"{type(error).__name__}: {error}"
+    if isinstance(error, (httpx.UnsupportedProtocol, httpx.ProxyError)):
+        return _failed("configuration", "connect", text)
+    if isinstance(error, httpx.ConnectError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return _failed("configuration", "tls", text)
+    if isinstance(error, (httpx.WriteError, httpx.WriteTimeout)):
+        # The request was not written to its end, so nobody can have read it to its end.
+        handover.not_yet()
+    if not handover.may_have_begun:
+        return _failed(
+            "transient", "timeout" if isinstance(error, httpx.TimeoutException) else "connect", text
+        )
+    return _failed("unknown", "no_reply", text)
+
+
+def api_outcome(response: httpx.Response) -> Outcome:
+    """Return what an answer of Slack's Web API means."""
+    answer = _json_object(response)
+    if 200 <= response.status_code < 300 and answer is not None:
+        if answer.get("ok") is True:
+            ts = answer.get("ts")
+            return Outcome.sent(provider=PROVIDER, provider_id=ts if isinstance(ts, str) else None)
+        if answer.get("ok") is False:
+            return _api_error(response, answer)
+    if answer is not None and answer.get("ok") is False and isinstance(answer.get("error"), str):
+        return _api_error(response, answer)
+    return _status_outcome(response)
+
+
+def _api_error(response: httpx.Response, answer: Mapping[str, Any]) -> Outcome:
+    error = answer.get("error")
+    code = error if isinstance(error, str) and error else "unknown_error"
+    details = [code]
+    metadata = answer.get("response_metadata")
+    if isinstance(metadata, dict) and isinstance(metadata.get("messages"), list):
+        details += [str(line) for line in metadata["messages"][:3]]
+    details += [f"needed scope: {answer['needed']}"] if answer.get("needed") else []
+    fault = (
+        _class_of(code, _CONFIGURATION) or _STATUS_FAULTS.get(response.status_code) or _by_server(response)
+    )
+    return _failed(fault or "recipient", code, "; ".join(details), _retry_after(response))
+
+
+def webhook_outcome(response: httpx.Response) -> Outcome:
+    """Return what an answer of an incoming webhook means: `ok`, or an error's name in plain text."""
+    text = response.text.strip()[:200]
+    if 200 <= response.status_code < 300 and text == "ok":
+        return Outcome.sent(provider=PROVIDER)
+    fault = _class_of(text, _WEBHOOK_CONFIGURATION)
+    if fault is not None and response.status_code >= 400:
+        return _failed(fault, text, f"HTTP {response.status_code}: {text}", _retry_after(response))
+    return _status_outcome(response)
+
+
+def _class_of(code: str, configuration: frozenset[str]) -> Fault | None:
+    if code in configuration:
+        return "configuration"
+    if code in _TRANSIENT:
+        return "transient"
+    return "recipient" if code in _RECIPIENT else None
+
+
+def _status_outcome(response: httpx.Response) -> Outcome:
+    """Return what an answer means of which only the status can be understood."""
+    status = response.status_code
+    if 200 <= status < 300:
+        return _failed("unknown", "bad_reply", f"HTTP {status} with an answer that is not Slack's")
+    fault = _STATUS_FAULTS.get(status) or _by_server(response)
+    if fault is None:
+        fault = "configuration" if status < 400 else "recipient"
+    return _failed(fault, str(status), f"HTTP {status}", _retry_after(response))
+
+
+def _by_server(response: httpx.Response) -> Fault | None:
+    return "transient" if response.status_code >= 500 else None
+
+
+def _json_object(response: httpx.Response) -> dict[str, Any] | None:
+    try:
+        document = response.json()
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    """Return the seconds to wait if the answer says so, as a number or as a date."""
+    text = response.headers.get("Retry-After", "").strip()
+    if not text:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        try:
+            moment = parsedate_to_datetime(text)
+        except ValueError:
+            return None
+        seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+    return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+def _failed(fault: Fault, code: str, error: str, retry_after: float | None = None) -> Outcome:
+    return Outcome.failed(
+        fault, code=code[:100], error=error[:500], retry_after=retry_after, provider=PROVIDER
+    )

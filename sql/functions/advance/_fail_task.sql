@@ -1,0 +1,16 @@
+create or replace function dreamlit._fail_task(p_step dreamlit._steps, p_task_id bigint, p_sqlstate text, p_message text) returns void
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  v_error jsonb;
+  v_attempt integer;
+begin
+  update dreamlit._tasks as t set attempt = t.attempt + 1 where t.task_id = p_task_id returning t.attempt into v_attempt;
+  v_error := jsonb_build_object('step', p_step.name, 'sqlstate', p_sqlstate, 'message', p_message, 'attempt', v_attempt);
+  if v_attempt < p_step.max_attempts then
+    update dreamlit._tasks as t set error = v_error, due_at = dreamlit._retry_at(p_step.kind, v_attempt) where t.task_id = p_task_id;
+  else
+    perform dreamlit._settle(array[p_task_id], 'failed', array[v_error]);
+  end if;
+end;
+$$;
+comment on function dreamlit._fail_task(dreamlit._steps, bigint, text, text) is 'Counts a failed attempt of a task: it is due again later, or failed for good after the step''s last attempt.';

@@ -1,0 +1,31 @@
+create or replace function dreamlit._check_definition(p_definition jsonb) returns setof dreamlit._fault
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+  if jsonb_typeof(p_definition) is distinct from 'object' then
+    return next ('', 'the definition is no mapping', 'write workflow:, trigger: and steps:')::dreamlit._fault;
+    return;
+  end if;
+  return query select f.* from dreamlit._check_keys(
+    '', p_definition, array['workflow', 'description', 'trigger', 'steps', 'files', 'references'], array['workflow', 'trigger', 'steps']) as f;
+  if coalesce(p_definition ->> 'workflow', 'x') !~ '^[a-z][a-z0-9_-]{0,39}$' then
+    return next ('workflow', format('%s is no workflow name', p_definition -> 'workflow'),
+      'use lower-case letters, digits, - and _, a letter first, at most 40')::dreamlit._fault;
+  end if;
+  if p_definition ? 'trigger' then
+    return query select f.* from dreamlit._check_trigger(p_definition -> 'trigger') as f;
+  end if;
+  if p_definition ? 'steps' and (jsonb_typeof(p_definition -> 'steps') <> 'array' or p_definition -> 'steps' = '[]') then
+    return next ('steps', 'steps is no list of steps', 'write at least one step')::dreamlit._fault;
+    return;
+  end if;
+  return query
+    select format('steps[%s]', s.ordinality - 1), 'the step is no mapping', 'write - id: …'
+    from jsonb_array_elements(coalesce(p_definition -> 'steps', '[]')) with ordinality as s(value, ordinality)
+    where jsonb_typeof(s.value) <> 'object';
+  return query
+    select f.* from dreamlit._list_steps(p_definition) as s cross join lateral dreamlit._check_step(s.place, s.kind, s.step) as f;
+  return query select f.* from dreamlit._check_tree(p_definition) as f;
+end;
+$$;
+comment on function dreamlit._check_definition(jsonb) is 'Returns every fault of a definition that can be seen without the database''s tables; no row means none.';
+grant execute on function dreamlit._check_definition(jsonb) to dreamlit_admin;

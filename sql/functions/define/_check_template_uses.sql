@@ -1,0 +1,23 @@
+-- A template reads the trigger, the old row and the query steps above it.
+create or replace function dreamlit._check_template_uses(p_place text, p_references jsonb, p_scope jsonb) returns setof dreamlit._fault
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select format('%s.%s', p_place, r.value ->> 'field'), concat_ws(' ', r.value ->> 'error', 'in line ' || (r.value ->> 'line')),
+    coalesce(r.value ->> 'hint', 'mend the template')
+  from jsonb_array_elements(p_references) as r
+  where r.value ? 'error'
+  union all
+  select format('%s.%s', p_place, r.value ->> 'field'), format('nothing here is called %s', r.value #>> '{path,0}'),
+    dreamlit._did_you_mean(r.value #>> '{path,0}', array(select s.value ->> 'alias' from jsonb_array_elements(p_scope) as s))
+  from jsonb_array_elements(p_references) as r
+  where r.value ? 'path' and not exists (select from jsonb_array_elements(p_scope) as s where s.value ->> 'alias' = r.value #>> '{path,0}')
+  union all
+  select format('%s.%s', p_place, r.value ->> 'field'),
+    format('%s.%s: the step %s has no column %s', r.value #>> '{path,0}', r.value #>> '{path,1}', r.value #>> '{path,0}', r.value #>> '{path,1}'),
+    dreamlit._did_you_mean(r.value #>> '{path,1}', array(select c.value ->> 'name' from jsonb_array_elements(s.value -> 'columns') as c))
+  from jsonb_array_elements(p_references) as r
+  join jsonb_array_elements(p_scope) as s on s.value ->> 'alias' = r.value #>> '{path,0}'
+  where s.value ->> 'alias' not in ('trigger', 'old') and not (s.value ->> 'list')::boolean and r.value #>> '{path,1}' is not null
+    and not exists (select from jsonb_array_elements(s.value -> 'columns') as c where c.value ->> 'name' = r.value #>> '{path,1}');
+$$;
+comment on function dreamlit._check_template_uses(text, jsonb, jsonb) is 'Returns the faults of a step''s templates: what does not parse, and names that are not in its scope.';
+grant execute on function dreamlit._check_template_uses(text, jsonb, jsonb) to dreamlit_admin;

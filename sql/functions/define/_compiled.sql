@@ -1,0 +1,22 @@
+-- The engine calls what publishers own. A publisher could turn such a function into one that runs with the caller's rights,
+-- so each call is preceded by this.
+create or replace function dreamlit._compiled(p_function text, p_publisher name, p_arguments text default '(bigint[], jsonb[])') returns text
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+  v_oid regprocedure := to_regprocedure(p_function || p_arguments);
+begin
+  if v_oid is null then
+    raise exception using errcode = 'DL003', message = format('%s%s is gone: its version has been retired', p_function, p_arguments),
+      hint = 'start the run afresh on the published version: dreamlit.rerun(run_id)';
+  end if;
+  if not exists (
+    select from pg_proc as p
+    where p.oid = v_oid and p.prosecdef and p.pronamespace = 'dreamlit_workflows'::regnamespace and pg_get_userbyid(p.proowner) = p_publisher
+  ) then
+    raise exception using errcode = 'DL004', message = format('%s is no longer a security definer function of %s', v_oid, p_publisher),
+      hint = 'publish the workflow again';
+  end if;
+  return p_function;
+end;
+$$;
+comment on function dreamlit._compiled(text, name, text) is 'Returns the name of a compiled function if it still runs with its publisher''s rights only; raises DL003 if it is gone, DL004 if it was tampered with.';

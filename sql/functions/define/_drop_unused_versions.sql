@@ -1,0 +1,29 @@
+-- As the schema's owner we may drop what publishers made here. A version is used while it is published, has open runs or waiting
+-- events, or failed lately: a failed run is retried on the version it failed on.
+create or replace function dreamlit._drop_unused_versions(p_at_once boolean default false) returns integer
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_version record;
+  v_count integer := 0;
+begin
+  for v_version in
+    select v.version_id, v.version, w.name
+    from dreamlit._versions as v join dreamlit._workflows as w using (workflow_id)
+    where v.compiled and (v.version_id is distinct from w.version_id or w.state = 'unpublished')
+      and not exists (select from dreamlit._runs as r where r.version_id = v.version_id)
+      and not exists (select from pgmq.q_dreamlit_events as q where (q.message ->> 'version')::bigint = v.version_id)
+      and (p_at_once and w.state = 'unpublished' or not exists (
+        select from dreamlit._run_history as h
+        where h.version_id = v.version_id and h.state = 'failed'
+          and h.finished_at > dreamlit._now() - (dreamlit._setting('keep_failed_versions') #>> '{}')::interval))
+    order by v.version_id
+    for update of v skip locked
+  loop
+    perform dreamlit._drop_compiled(v_version.name, v_version.version);
+    update dreamlit._versions set compiled = false where version_id = v_version.version_id;
+    v_count := v_count + 1;
+  end loop;
+  return v_count;
+end;
+$$;
+comment on function dreamlit._drop_unused_versions(boolean) is 'Drops the compiled functions of versions that nothing can run on any more, and returns how many versions; with p_at_once failed runs of unpublished workflows do not count.';

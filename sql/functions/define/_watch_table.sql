@@ -1,0 +1,23 @@
+-- Triggers of an earlier version on another table or operation go with their functions; the rest are kept or made.
+create or replace function dreamlit._watch_table(p_definition jsonb, p_version_id bigint, p_version integer, p_previous jsonb, p_compiled jsonb)
+returns void
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  v_workflow constant text := p_definition ->> 'workflow';
+  v_table constant regclass := (p_compiled ->> 'table')::regclass;
+  v_operations constant text[] := array(select jsonb_array_elements_text(p_compiled -> 'operations'));
+begin
+  perform dreamlit._unwatch(v_workflow, o.operation)
+  from unnest(array['insert', 'update', 'delete']) as o(operation)
+  join pg_proc as p on p.oid = to_regprocedure(dreamlit._trigger_function_name(v_workflow, o.operation) || '()')
+  where v_table is null or o.operation <> all (v_operations)
+     or not exists (select from pg_trigger as t where t.tgfoid = p.oid and t.tgrelid = v_table);
+  if v_table is not null then
+    perform dreamlit._compile_capture(v_workflow, p_version, p_version_id, v_table, v_operations, p_compiled -> 'capture');
+    perform dreamlit._attach_triggers(v_workflow, v_table, v_operations,
+      p_definition #> '{trigger,columns}', p_previous #> '{trigger,columns}');
+  end if;
+end;
+$$;
+comment on function dreamlit._watch_table(jsonb, bigint, integer, jsonb, jsonb) is 'Points the workflow''s triggers at the new version.';
+grant execute on function dreamlit._watch_table(jsonb, bigint, integer, jsonb, jsonb) to dreamlit_admin;

@@ -1,0 +1,66 @@
+-- Takes events off the queue and starts their runs, in one statement: the event is gone from the queue exactly when its run is there.
+-- In the order of msg_id; a late commit with a lower id is simply the next to be taken.
+create or replace function dreamlit._launch_runs(p_limit integer default 2000, p_msg_id bigint default null) returns integer
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_now constant timestamptz := dreamlit._now();
+  v_count integer;
+begin
+  with locked as materialized (
+    select q.msg_id, coalesce((q.headers ->> 'events')::integer, 1) as events
+    from pgmq.q_dreamlit_events as q
+    where p_msg_id is null or q.msg_id = p_msg_id
+    order by q.msg_id limit p_limit
+    for update skip locked
+  ), chosen as (
+    select c.msg_id from (select l.msg_id, sum(l.events) over (order by l.msg_id) - l.events as before from locked as l) as c
+    where c.before < p_limit
+  ), taken as (
+    delete from pgmq.q_dreamlit_events as q using chosen as c where q.msg_id = c.msg_id
+    returning q.*
+  ), strange as (  -- not put there by a trigger of ours: kept aside in the queue's archive
+    insert into pgmq.a_dreamlit_events (msg_id, read_ct, enqueued_at, vt, message, headers)
+    select t.msg_id, t.read_ct, t.enqueued_at, t.vt, t.message, t.headers
+    from taken as t
+    where not exists (select from dreamlit._versions as v where v.version_id = (t.message -> 'version')::bigint)
+       or jsonb_typeof(t.message -> 'events') is distinct from 'array'
+    returning msg_id
+  ), events as materialized (
+    select
+      nextval('dreamlit._event_id_seq') as event_id, v.workflow_id, v.version_id, t.message ->> 'operation' as operation,
+      e.value ->> 'key' as key, e.value - array['key', 'error'] as payload, e.value -> 'error' as error, t.enqueued_at as occurred_at
+    from taken as t
+    join dreamlit._versions as v on v.version_id = (t.message -> 'version')::bigint
+    cross join lateral jsonb_array_elements(t.message -> 'events') with ordinality as e(value, n)
+    order by t.msg_id, e.n
+  ), first_steps as (
+    select root.version_id, failed.failed, s.step_id, dreamlit._due_at(s, v_now) as due_at,
+      count(*) over (partition by root.version_id, failed.failed)::integer as tasks
+    from dreamlit._steps as root
+    cross join (values (true), (false)) as failed(failed)
+    join dreamlit._steps as s on case when failed.failed then s.step_id = root.step_id else s.parent_step_id = root.step_id end
+    where root.position = 0 and root.version_id in (select e.version_id from events as e)
+  ), created as (
+    insert into dreamlit._runs (event_id, workflow_id, version_id, key, operation, payload, occurred_at, started_at, open_tasks, last_error)
+    select e.event_id, e.workflow_id, e.version_id, e.key, e.operation, e.payload, e.occurred_at, v_now, f.tasks, e.error
+    from events as e
+    cross join lateral (
+      select f.tasks from first_steps as f where f.version_id = e.version_id and f.failed = (e.error is not null) limit 1) as f
+    on conflict (workflow_id, key) where key is not null do nothing
+    returning run_id, event_id, version_id, last_error is not null as failed
+  ), opened as (
+    insert into dreamlit._tasks (run_id, step_id, state, due_at, started_at)
+    select c.run_id, f.step_id, case when f.due_at > v_now then 'waiting' else 'due' end, f.due_at, v_now
+    from created as c join first_steps as f on f.version_id = c.version_id and f.failed = c.failed
+  ), ignored as (
+    insert into dreamlit._ignored_events (event_id, workflow_id, version_id, operation, payload, key, occurred_at, reason, ignored_at)
+    select e.event_id, e.workflow_id, e.version_id, e.operation, e.payload, e.key, e.occurred_at, 'a run with this key was open', v_now
+    from events as e
+    where not exists (select from created as c where c.event_id = e.event_id)
+  )
+  select (select count(*) from events) + (select count(*) from strange) into v_count;
+  return v_count;
+end;
+$$;
+comment on function dreamlit._launch_runs(integer, bigint) is
+'Starts the runs of about p_limit waiting events (or of the one queue message p_msg_id) and returns how many events it took. An event whose key has an open run is logged as ignored.';

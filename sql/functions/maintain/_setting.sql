@@ -1,0 +1,7 @@
+create or replace function dreamlit._setting(p_name text) returns jsonb
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select coalesce(
+    (select s.value from dreamlit._settings as s where s.name = p_name),
+    (select d.value from dreamlit._setting_defaults() as d where d.name = p_name));
+$$;
+comment on function dreamlit._setting(text) is 'Returns a setting''s value or its default; null for an unknown name.';

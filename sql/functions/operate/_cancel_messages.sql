@@ -1,0 +1,31 @@
+create or replace function dreamlit._cancel_messages(p_message_ids bigint[]) returns void
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  v_cancelled bigint[];
+  v_tasks bigint[];
+begin
+  if coalesce(cardinality(p_message_ids), 0) = 0 then
+    return;
+  end if;
+  select array_agg(o.message_id) into v_cancelled
+  from dreamlit._lock_outbox(p_message_ids) as o
+  where not coalesce(o.headers ? 'started_at', false);
+  perform dreamlit._dequeue(q.queue, v_cancelled)
+  from unnest(array['dreamlit_email_urgent', 'dreamlit_email_bulk', 'dreamlit_slack_urgent', 'dreamlit_slack_bulk']) as q(queue);
+  with uncertain as (
+    delete from dreamlit._uncertain_messages as u where u.message_id = any (p_message_ids) returning u.message_id
+  ), cancelled as (
+    update dreamlit._messages as m set state = 'cancelled', settled_at = dreamlit._now()
+    where m.message_id = any (v_cancelled || array(select u.message_id from uncertain as u)) and m.state in ('queued', 'uncertain')
+    returning m.task_id
+  ), counted as (
+    update dreamlit._tasks as t set open_messages = t.open_messages - c.messages
+    from (select task_id, count(*) as messages from cancelled group by task_id) as c
+    where t.task_id = c.task_id
+    returning t.task_id, t.open_messages
+  )
+  select array_agg(c.task_id) filter (where c.open_messages <= 0) into v_tasks from counted as c;
+  perform dreamlit._settle(v_tasks, 'cancelled');
+end;
+$$;
+comment on function dreamlit._cancel_messages(bigint[]) is 'Takes messages off the outbox whose delivery has not begun, or that are uncertain, and ends their tasks as cancelled.';

@@ -1,0 +1,24 @@
+create or replace function dreamlit._queue_again(p_message_ids bigint[], p_created_at timestamptz[]) returns void
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  v_queue record;
+begin
+  for v_queue in
+    with again as (
+      update dreamlit._messages as m set state = 'queued', attempts = 0, settled_at = null
+      from unnest(p_message_ids, p_created_at) as u(message_id, created_at)
+      where m.message_id = u.message_id and m.created_at = u.created_at
+      returning m.message_id, m.created_at, m.workflow_id, m.channel, m.lane
+    )
+    select dreamlit._outbox_queue(a.channel, a.lane) as name, a.channel, jsonb_agg(to_jsonb(a)) as messages from again as a group by a.channel, a.lane
+  loop
+    execute format($sql$
+      insert into pgmq.%I (msg_id, vt, message) overriding system value
+      select m.message_id, dreamlit._now(), jsonb_build_object('created_at', m.created_at, 'workflow_id', m.workflow_id)
+      from jsonb_to_recordset($1) as m(message_id bigint, created_at timestamptz, workflow_id bigint) $sql$, 'q_' || v_queue.name)
+    using v_queue.messages;
+    perform pg_notify('dreamlit_outbox', v_queue.channel);
+  end loop;
+end;
+$$;
+comment on function dreamlit._queue_again(bigint[], timestamptz[]) is 'Puts messages that are in no queue back into their lane, with their attempts counted from none.';

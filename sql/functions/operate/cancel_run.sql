@@ -1,0 +1,18 @@
+-- Lock order: the run first. Tasks that a worker holds are left to it: it meets the mark when it counts them off the run.
+create or replace function dreamlit.cancel_run(run_id bigint) returns text
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  update dreamlit._runs as r set cancelling = true where r.run_id = $1;
+  if not found then
+    return dreamlit._finished_state($1);
+  end if;
+  perform dreamlit._cancel_messages(array(
+    select m.message_id from dreamlit._messages as m where m.run_id = $1 and m.state in ('queued', 'uncertain') order by m.message_id));
+  perform dreamlit._cancel_tasks(array[$1]);
+  return 'cancelled';
+end;
+$$;
+comment on function dreamlit.cancel_run(bigint) is
+'Cancels an open run: its tasks end as cancelled and its queued messages are not sent; a delivery that has begun is left to end. Returns cancelled, or the state of a run that had
+finished before. Raises DL002 if there is no such run.';
+grant execute on function dreamlit.cancel_run(bigint) to dreamlit_admin;

@@ -1,0 +1,29 @@
+-- The last gate before a message leaves: still claimed by this sender, its workflow not paused, its run not being cancelled.
+create or replace function dreamlit._mark_started(p_results dreamlit._result[]) returns bigint[]
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  v_queue text;
+  v_some bigint[];
+  v_started bigint[] := '{}';
+begin
+  for v_queue in select distinct r.queue from unnest(p_results) as r loop
+    execute format($sql$
+      with started as (
+        update pgmq.%I as q
+        set vt = dreamlit._now() + $2, headers = jsonb_build_object('sender', r.sender, 'started_at', dreamlit._now())
+        from unnest($1) as r
+        join dreamlit._messages as m on m.message_id = r.message_id and m.created_at = r.created_at
+        join dreamlit._workflows as w on w.workflow_id = m.workflow_id
+        left join dreamlit._runs as n on n.run_id = m.run_id
+        where q.msg_id = r.message_id and q.read_ct = r.attempt and r.queue = $3
+          and m.state = 'queued' and w.state <> 'paused' and not coalesce(n.cancelling, false)
+        returning q.msg_id
+      )
+      select array_agg(s.msg_id) from started as s $sql$, 'q_' || v_queue)
+    into v_some using p_results, (dreamlit._setting('lease') #>> '{}')::interval, v_queue;
+    v_started := v_started || v_some;
+  end loop;
+  return v_started;
+end;
+$$;
+comment on function dreamlit._mark_started(dreamlit._result[]) is 'Marks deliveries as begun and renews their lease; returns the ids of those that may be delivered.';

@@ -1,0 +1,42 @@
+-- From rendered contents to messages: a message for each recipient; cc and bcc go with the first. The queue's msg_id is the
+-- message's id, so one number finds it everywhere.
+create or replace function dreamlit._post_messages(p_step dreamlit._steps, p_task_ids bigint[], p_rendered jsonb) returns void
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  v_failed bigint[];
+  v_errors jsonb[];
+begin
+  select array_agg(u.task_id), array_agg((r.value -> 'error') || jsonb_build_object('step', p_step.name)) into v_failed, v_errors
+  from unnest(p_task_ids) with ordinality as u(task_id, n)
+  join jsonb_array_elements(p_rendered) with ordinality as r(value, n) on r.n = u.n
+  where r.value ? 'error';
+  perform dreamlit._settle(v_failed, 'failed', v_errors);
+
+  execute format($sql$
+    with rendered as (
+      select t.task_id, t.run_id, r.value -> 'content' as content
+      from unnest($1) with ordinality as u(task_id, n)
+      join jsonb_array_elements($2) with ordinality as r(value, n) on r.n = u.n
+      join dreamlit._tasks as t on t.task_id = u.task_id
+      where r.value ? 'content'
+    ), posted as (
+      insert into dreamlit._messages (created_at, workflow_id, step_id, run_id, task_id, channel, lane, recipient, content, state)
+      select $3, v.workflow_id, $4, r.run_id, r.task_id, $5, $6, a.recipient, a.content, 'queued'
+      from rendered as r
+      join dreamlit._versions as v on v.version_id = $7
+      cross join lateral dreamlit._address($5, r.content) as a
+      returning message_id, task_id, workflow_id
+    ), counted as (
+      update dreamlit._tasks as t set state = 'sending', due_at = null, open_messages = p.messages, failed_messages = 0
+      from (select o.task_id, count(*) as messages from posted as o group by o.task_id) as p
+      where t.task_id = p.task_id
+    )
+    insert into pgmq.%I (msg_id, vt, message) overriding system value
+    select p.message_id, $3, jsonb_build_object('created_at', $3, 'workflow_id', p.workflow_id)
+    from posted as p $sql$, 'q_' || dreamlit._outbox_queue(p_step.kind, p_step.settings ->> 'lane'))
+  using p_task_ids, p_rendered, dreamlit._now(), p_step.step_id, p_step.kind, p_step.settings ->> 'lane', p_step.version_id;
+  perform pg_notify('dreamlit_outbox', p_step.kind);
+end;
+$$;
+comment on function dreamlit._post_messages(dreamlit._steps, bigint[], jsonb) is
+'Makes messages of rendered contents ({"content"} or {"error"}, in the order of p_task_ids) and queues them in the step''s lane; a task whose rendering failed is failed, for the same text fails again.';

@@ -1,0 +1,28 @@
+create or replace function dreamlit._read_results(p_sender text, p_results jsonb) returns dreamlit._result[]
+language sql set search_path = pg_catalog, pg_temp as $$
+  with results as (
+    select row_number() over () as n, j.*
+    from jsonb_to_recordset(p_results) as j(
+      message_id bigint, attempt integer, outcome text, fault text, code text, error text,
+      retry_after double precision, provider text, provider_id text, content jsonb)
+  ), outbox as (
+    select o.* from dreamlit._lock_outbox(array(select r.message_id from results as r)) as o
+  )
+  select coalesce(array_agg((
+    r.message_id, m.created_at, o.queue, m.channel, coalesce(m.task_id, (o.message ->> 'task_id')::bigint), r.attempt,
+    coalesce(o.headers ->> 'sender', p_sender),
+    (o.headers ->> 'started_at')::timestamptz, r.outcome, r.fault, left(r.code, 100), left(r.error, 2000),
+    r.retry_after, r.provider, r.provider_id, r.content, m.attempts,
+    case
+      -- Somebody else has claimed it since, or it is settled: only a delivery still counts, because it happened.
+      when (o.message_id is null or o.read_ct <> r.attempt) and r.outcome <> 'sent' then 'stale'
+      when o.message_id is null and m.message_id is null then 'stale'
+      else dreamlit._verdict(r.outcome, r.fault, m.attempts + 1, s.max_attempts, s.settings ->> 'when_uncertain')
+    end)::dreamlit._result order by r.n), '{}')
+  from results as r
+  left join outbox as o on o.message_id = r.message_id
+  left join dreamlit._uncertain_messages as u on u.message_id = r.message_id
+  left join dreamlit._messages as m on m.message_id = r.message_id and m.created_at = coalesce((o.message ->> 'created_at')::timestamptz, u.created_at)
+  left join dreamlit._steps as s on s.step_id = m.step_id;
+$$;
+comment on function dreamlit._read_results(text, jsonb) is 'Returns a report''s results with their outbox rows, which it locks, and the verdict on each.';

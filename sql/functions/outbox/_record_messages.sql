@@ -1,0 +1,23 @@
+create or replace function dreamlit._record_messages(p_results dreamlit._result[]) returns void
+language sql set search_path = pg_catalog, pg_temp as $$
+  update dreamlit._messages as m set
+    state = case r.verdict when 'retry' then 'queued' when 'block' then 'queued' else r.verdict end,
+    attempts = m.attempts + case r.verdict when 'block' then 0 else 1 end,
+    error = case when r.verdict <> 'sent' then jsonb_strip_nulls(jsonb_build_object('fault', r.fault, 'code', r.code, 'message', r.error)) end,
+    provider = coalesce(r.provider, m.provider),
+    provider_id = coalesce(r.provider_id, m.provider_id),
+    settled_at = case when r.verdict in ('sent', 'failed') then dreamlit._now() end
+  from unnest(p_results) as r
+  where m.message_id = r.message_id and m.created_at = r.created_at;
+
+  delete from dreamlit._uncertain_messages as u using unnest(p_results) as r
+  where u.message_id = r.message_id and r.verdict = 'sent';
+
+  insert into dreamlit._uncertain_messages (message_id, created_at, workflow_id, held_at)
+  select m.message_id, m.created_at, m.workflow_id, dreamlit._now()
+  from unnest(p_results) as r
+  join dreamlit._messages as m on m.message_id = r.message_id and m.created_at = r.created_at
+  where r.verdict = 'uncertain'
+  on conflict do nothing;
+$$;
+comment on function dreamlit._record_messages(dreamlit._result[]) is 'Writes the verdicts into the messages, and holds the uncertain ones for a person.';

@@ -1,0 +1,38 @@
+-- A task ends with its last message: done if all went out, failed if one did not.
+create or replace function dreamlit._settle_messages(p_results dreamlit._result[]) returns void
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  v_done bigint[];
+  v_failed bigint[];
+  v_errors jsonb[];
+begin
+  perform t.task_id from dreamlit._tasks as t
+  where t.task_id in (select r.task_id from unnest(p_results) as r) order by t.task_id for update;
+  with counted as (
+    update dreamlit._tasks as t set
+      open_messages = t.open_messages - r.settled,
+      failed_messages = t.failed_messages + r.failed,
+      error = coalesce(r.error, t.error)
+    from (
+      select r.task_id, count(*) as settled, count(*) filter (where r.verdict = 'failed') as failed,
+        (array_agg(jsonb_strip_nulls(jsonb_build_object('message_id', r.message_id, 'fault', r.fault, 'code', r.code, 'message', r.error)))
+          filter (where r.verdict = 'failed'))[1] as error
+      from unnest(p_results) as r
+      where r.verdict in ('sent', 'failed')
+      group by r.task_id
+    ) as r
+    where t.task_id = r.task_id and t.state = 'sending'
+    returning t.task_id, t.step_id, t.open_messages, t.failed_messages, t.error
+  )
+  select
+    array_agg(c.task_id) filter (where c.failed_messages = 0),
+    array_agg(c.task_id) filter (where c.failed_messages > 0),
+    array_agg(c.error || jsonb_build_object('step', s.name)) filter (where c.failed_messages > 0)
+  into v_done, v_failed, v_errors
+  from counted as c join dreamlit._steps as s on s.step_id = c.step_id
+  where c.open_messages <= 0;
+  perform dreamlit._settle(v_done, 'done');
+  perform dreamlit._settle(v_failed, 'failed', v_errors);
+end;
+$$;
+comment on function dreamlit._settle_messages(dreamlit._result[]) is 'Counts settled messages off their tasks and ends the tasks that have none left.';

@@ -1,0 +1,35 @@
+-- Leases ready messages to a sender, urgent before bulk. Paused workflows and blocked channels are a predicate here, never moved rows.
+create or replace function dreamlit.claim(channel text, sender text, quantity integer, lease interval default null)
+returns table (message_id bigint, attempt integer, content jsonb, templates jsonb, lease_until timestamptz)
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_lease constant interval := coalesce($4, (dreamlit._setting('lease') #>> '{}')::interval);
+  v_queue text;
+  v_left integer := least($3, 1000);
+  v_rows integer;
+begin
+  if $1 not in ('email', 'slack', 'render') then
+    raise exception using errcode = 'DL002', message = format('there is no channel %s', $1), hint = 'use email, slack or render';
+  end if;
+  perform dreamlit._see_sender($2, $1);
+  if dreamlit._now() < (select c.blocked_until from dreamlit._channels as c where c.channel = $1) then
+    return;
+  end if;
+  foreach v_queue in array case when $1 = 'render' then array['dreamlit_render'] else array[
+    dreamlit._outbox_queue($1, 'urgent'), dreamlit._outbox_queue($1, 'bulk')] end
+  loop
+    exit when v_left <= 0;
+    if $1 = 'render' then
+      return query select * from dreamlit._claim_renderings(v_left, v_lease, $2);
+    else
+      return query select c.message_id, c.attempt, c.content, null::jsonb, c.lease_until from dreamlit._claim_messages(v_queue, v_left, v_lease, $2) as c;
+    end if;
+    get diagnostics v_rows = row_count;
+    v_left := v_left - v_rows;
+  end loop;
+end;
+$$;
+comment on function dreamlit.claim(text, text, integer, interval) is
+'Leases up to quantity (at most 1000) ready messages of a channel (email, slack, render) to a sender and returns them complete. They come back to the queue at lease_until
+(the setting lease, unless given) if nothing is reported; one whose start was reported becomes uncertain then. attempt goes back with the report. Raises DL002 for an unknown channel. Commit before delivering.';
+grant execute on function dreamlit.claim(text, text, integer, interval) to dreamlit_sender;

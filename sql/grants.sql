@@ -1,0 +1,6 @@
+-- The whole privilege model: four roles, nothing for anybody else. EXECUTE on each function stands in the function's own file.
+grant usage on schema dreamlit to dreamlit_admin, dreamlit_sender, dreamlit_reader;
+grant usage, create on schema dreamlit_workflows to dreamlit_admin;
+grant usage on schema dreamlit_workflows to dreamlit_reader;
+grant select on dreamlit.workflows, dreamlit.runs, dreamlit.tasks, dreamlit.messages, dreamlit.attempts, dreamlit.event_log, dreamlit.health
+  to dreamlit_admin, dreamlit_reader;

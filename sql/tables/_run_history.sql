@@ -1,0 +1,20 @@
+create table if not exists dreamlit._run_history (
+  run_id bigint not null,
+  event_id bigint not null,
+  workflow_id bigint not null,
+  version_id bigint not null,
+  key text,
+  operation text not null,
+  payload jsonb not null,
+  occurred_at timestamptz not null,
+  started_at timestamptz not null,
+  done_tasks integer not null,
+  skipped_tasks integer not null,
+  failed_tasks integer not null,
+  last_error jsonb,
+  state text not null,
+  finished_at timestamptz not null,
+  constraint _run_history_state_check check (state in ('done', 'failed', 'cancelled'))
+) partition by range (finished_at);
+create index if not exists _run_history_run_id_idx on dreamlit._run_history (run_id);
+comment on table dreamlit._run_history is 'Finished runs, a partition a day of finished_at.';

@@ -1,0 +1,62 @@
+create or replace view dreamlit.health as
+with queues as (
+  select 'events' as name, (select count(*) from pgmq.q_dreamlit_events) as depth, (select min(q.enqueued_at) from pgmq.q_dreamlit_events as q) as oldest
+  union all
+  select 'render', (select count(*) from pgmq.q_dreamlit_render), (select min(q.enqueued_at) from pgmq.q_dreamlit_render as q)
+  union all
+  select o.channel || ' ' || o.lane, count(x.message_id), min(x.enqueued_at)
+  from (values ('email', 'urgent'), ('email', 'bulk'), ('slack', 'urgent'), ('slack', 'bulk')) as o(channel, lane)
+  left join dreamlit._outbox as x on x.channel = o.channel and x.lane = o.lane
+  group by o.channel, o.lane
+), checks as (
+  select 'queue ' || q.name as name, q.depth as number, extract(epoch from dreamlit._now() - q.oldest)::numeric(12, 1) as seconds,
+    case when q.oldest < dreamlit._now() - interval '5 minutes' then 'warning' else 'ok' end as state,
+    format('%s waiting', q.depth) as detail
+  from queues as q
+  union all
+  select 'worker', count(*) filter (where w.last_tick_at > clock_timestamp() - interval '30 seconds'),
+    extract(epoch from clock_timestamp() - max(w.last_tick_at))::numeric(12, 1),
+    case when coalesce(max(w.last_tick_at), '-infinity') < clock_timestamp() - interval '2 minutes' then 'critical'
+      when max(w.last_error_at) > clock_timestamp() - interval '10 minutes' then 'warning' else 'ok' end,
+    coalesce((array_agg(w.last_error ->> 'message' order by w.last_error_at desc) filter (where w.last_error_at > clock_timestamp() - interval '10 minutes'))[1],
+      case when max(w.last_tick_at) is null then 'no worker has ever run: is pg_cron scheduled, or a sender running?' else 'last tick' end)
+  from dreamlit._workers as w
+  union all
+  select 'sender', count(*) filter (where s.last_seen_at > dreamlit._now() - interval '30 seconds'), extract(epoch from dreamlit._now() - max(s.last_seen_at))::numeric(12, 1),
+    case when coalesce(max(s.last_seen_at), '-infinity') < dreamlit._now() - interval '2 minutes' then 'critical' else 'ok' end,
+    coalesce(string_agg(s.sender, ', ' order by s.sender) filter (where s.last_seen_at > dreamlit._now() - interval '30 seconds'), 'no sender seen lately: start one with dreamlit sender')
+  from dreamlit._senders as s
+  union all
+  select 'overdue tasks', count(*), extract(epoch from dreamlit._now() - min(t.due_at))::numeric(12, 1),
+    case when min(t.due_at) < dreamlit._now() - interval '5 minutes' then 'warning' else 'ok' end, 'due for more than 10 seconds, paused workflows left out'
+  from dreamlit._tasks as t
+  join dreamlit._steps as s on s.step_id = t.step_id join dreamlit._versions as v on v.version_id = s.version_id join dreamlit._workflows as w on w.workflow_id = v.workflow_id
+  where t.due_at < dreamlit._now() - interval '10 seconds' and w.state <> 'paused'
+  union all
+  select 'uncertain messages', count(*), extract(epoch from dreamlit._now() - min(u.held_at))::numeric(12, 1), case when count(*) > 0 then 'warning' else 'ok' end,
+    'held for a person: dreamlit.release(message_id) or dreamlit.discard(message_id)'
+  from dreamlit._uncertain_messages as u
+  union all
+  select 'channel ' || c.channel, c.failures, extract(epoch from c.blocked_until - dreamlit._now())::numeric(12, 1),
+    case when c.failures > 0 then 'critical' else 'warning' end, format('stopped: %s', coalesce(c.reason ->> 'message', c.reason ->> 'code'))
+  from dreamlit._channels as c
+  where c.blocked_until > dreamlit._now() or c.failures > 0
+  union all
+  select 'dead rows in ' || s.relname, s.n_dead_tup, extract(epoch from clock_timestamp() - s.last_autovacuum)::numeric(12, 1),
+    case when s.n_dead_tup > 100000 and s.n_dead_tup > 5 * s.n_live_tup then 'warning' else 'ok' end, 'seconds since the last autovacuum'
+  from pg_stat_user_tables as s
+  where (s.schemaname = 'dreamlit' and s.relname in ('_tasks', '_runs')) or (s.schemaname = 'pgmq' and s.relname like 'q\_dreamlit\_%')
+  union all
+  select 'oldest snapshot', count(*), max(extract(epoch from clock_timestamp() - a.xact_start))::numeric(12, 1),
+    case when min(a.xact_start) < clock_timestamp() - interval '10 minutes' then 'warning' else 'ok' end,
+    coalesce((array_agg(format('pid %s, %s, %s', a.pid, a.usename, a.state) order by a.xact_start))[1], 'none') || ': dead rows newer than it cannot be removed'
+  from pg_stat_activity as a
+  where a.backend_xmin is not null and a.datname = current_database() and a.pid <> pg_backend_pid() and a.xact_start < clock_timestamp() - interval '1 second'
+)
+select c.name, c.state, c.number, c.seconds, c.detail from checks as c;
+comment on view dreamlit.health is 'One row a check: queues, worker, senders, overdue tasks, held messages, stopped channels, dead rows, old snapshots.';
+comment on column dreamlit.health.name is 'What is checked.';
+comment on column dreamlit.health.state is 'ok, warning or critical.';
+comment on column dreamlit.health.number is 'How many: messages waiting, workers or senders alive, tasks overdue, dead rows.';
+comment on column dreamlit.health.seconds is 'The age of the oldest or the time since the last, in seconds; of a stopped channel, until it is tried again.';
+comment on column dreamlit.health.detail is 'In words, with what to do where something is wrong.';
