@@ -1,12 +1,9 @@
 create or replace function dreamlit._advance_message(p_step dreamlit._steps, p_task_ids bigint[], p_items jsonb[]) returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
-declare
-  v_rendered jsonb;
 begin
   if dreamlit._renderer() = 'database' then
-    execute 'select dreamlit._render($1, $2, $3, $4)' into v_rendered
-    using p_step.kind, p_step.settings -> 'templates', dreamlit._template_files(p_step.version_id), to_jsonb(p_items);
-    perform dreamlit._post_messages(p_step, p_task_ids, v_rendered);
+    perform dreamlit._post_messages(p_step, p_task_ids, dreamlit._render(
+      p_step.kind, p_step.settings -> 'templates', dreamlit._template_files(p_step.version_id), to_jsonb(p_items)));
   else
     perform dreamlit._request_rendering(p_task_ids);
   end if;

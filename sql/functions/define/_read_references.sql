@@ -13,10 +13,9 @@ begin
     from dreamlit._list_steps(p_definition) as s where s.kind in ('email', 'slack');
     return '{}';
   end if;
-  execute $sql$
-    select jsonb_object_agg(s.place || '.' || s.kind, dreamlit._template_references(s.kind, s.step -> s.kind, coalesce($1 -> 'files', '{}')))
-    from dreamlit._list_steps($1) as s where s.kind in ('email', 'slack') $sql$
-  into v_references using p_definition;
+  select jsonb_object_agg(s.place || '.' || s.kind, dreamlit._template_references(s.step -> s.kind, coalesce(p_definition -> 'files', '{}')))
+  into v_references
+  from dreamlit._list_steps(p_definition) as s where s.kind in ('email', 'slack');
   return coalesce(v_references, '{}');
 end;
 $$;

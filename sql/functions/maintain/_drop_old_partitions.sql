@@ -12,7 +12,7 @@ begin
     from dreamlit._partitioned_tables() as t
     join pg_inherits as i on i.inhparent = to_regclass(format('dreamlit.%I', t.table_name))
     join pg_class as c on c.oid = i.inhrelid
-    where to_date(right(c.relname, 8), 'YYYYMMDD') < v_limit
+    where case when c.relname ~ '_\d{8}$' then to_date(right(c.relname, 8), 'YYYYMMDD') < v_limit end
     order by c.relname
   loop
     v_open := false;

@@ -10,7 +10,7 @@ begin
   elsif $1 = 'batch' and (jsonb_typeof($2) <> 'number' or ($2 #>> '{}')::numeric not between 1 and 100000) then
     raise exception using errcode = 'DL001', message = format('batch is %s', $2), hint = 'write a whole number from 1 to 100000';
   elsif $1 = 'renderer' and ($2 not in ('"database"', '"sender"')
-    or ($2 = '"database"' and to_regprocedure('dreamlit._render(text, jsonb, jsonb, jsonb)') is null)) then
+    or ($2 = '"database"' and to_regprocedure('dreamlit._run_python(text, jsonb)') is null)) then
     raise exception using errcode = 'DL001', message = format('renderer is %s', $2),
       hint = 'use "sender", or "database" where plpython3u was there at installation';
   end if;
