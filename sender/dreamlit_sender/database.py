@@ -12,10 +12,13 @@ import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import psycopg
 from psycopg import sql
+from psycopg.types.json import set_json_loads
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
@@ -109,6 +112,9 @@ class PostgresDatabase:
                     keepalives_interval=10,
                     keepalives_count=3,
                 )
+        if purpose == "render":
+            # As the database's own renderer reads numbers: 19.90 stays 19.90.
+            set_json_loads(partial(json.loads, parse_float=Decimal), connection)
         return _PostgresSession(connection, self._sender, self._lease, self._timeout)
 
 

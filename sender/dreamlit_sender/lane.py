@@ -62,8 +62,6 @@ class Lane:
         self._claimed: deque[Claimed] = deque()
         self._ready: deque[Claimed] = deque()
         self._flying: dict[asyncio.Task[None], Claimed] = {}
-        # Their start was said in a call that broke off: the database may count them as being sent.
-        self._perhaps_started: set[tuple[int, int]] = set()
         self._changed = asyncio.Event()
         self._dry_until = 0.0
         self._flush_at = 0.0
@@ -145,10 +143,7 @@ class Lane:
     async def _report(self, session: Session) -> None:
         self._release_lapsing()
         starting = self._next_wave()
-        keys = {(item.message_id, item.attempt) for item in starting}
-        self._perhaps_started |= keys
         answer = await self._reporter.report(session, [results.started(item) for item in starting])
-        self._perhaps_started -= keys
         for item in starting:
             self._claimed.remove(item)
             if answer.get(item.message_id) == "sending":
@@ -174,12 +169,13 @@ class Lane:
         for item in self._claimed:
             if not stopping and self._fits(item, 0.5):
                 kept.append(item)
-            elif (item.message_id, item.attempt) in self._perhaps_started:
-                self._finish(item, results.not_begun("not_begun", "given up before the delivery began"))
             else:
-                self._reporter.add(results.released(item))
-                log_event(logging.INFO, "released", channel=self._channel, message=item.message_id)
+                self._release(item)
         self._claimed = kept
+
+    def _release(self, item: Claimed) -> None:
+        self._reporter.add(results.released(item))
+        log_event(logging.INFO, "released", channel=self._channel, message=item.message_id)
 
     # Delivering
 
@@ -194,7 +190,7 @@ class Lane:
         item = self._flying.pop(task)
         if task.cancelled():
             # Cancelled before its first step: nothing has begun.
-            self._finish(item, results.not_begun("not_begun", "stopped before the delivery began"))
+            self._release(item)
         elif (error := task.exception()) is not None:
             self._finish(item, Outcome.failed("unknown", code="exception", error=type(error).__name__))
         self._take_off()
@@ -203,7 +199,7 @@ class Lane:
     async def _deliver(self, item: Claimed) -> None:
         begun_at = time.monotonic()
         if not self._fits(item, 0.25):
-            self._finish(item, results.not_begun("lease", "too little of the lease was left"))
+            self._release(item)
             return
         message = Message(item.message_id, item.attempt, item.content, Handover())
         outcome = await self._outcome_of(message, self._time_for(item))
@@ -312,7 +308,7 @@ class Lane:
             return
         while self._ready:
             item = self._ready.popleft()
-            self._finish(item, results.not_begun("not_begun", "stopped before the delivery began"))
+            self._release(item)
         for task in self._flying:
             task.cancel()
 

@@ -11,13 +11,15 @@ from email.policy import EmailPolicy
 from email.utils import format_datetime, getaddresses
 from typing import TYPE_CHECKING, Any
 
-import html2text
 import idna
+from inscriptis import get_text
+from inscriptis.model.config import ParserConfig
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 _LINE = 78
+_PLAIN = ParserConfig(display_links=True, display_images=False)
 _NAME = re.compile(r"[!-9;-~]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _LOCAL_FORBIDDEN = re.compile(r'[\s()<>\[\]:;@\\,"\x00-\x1f\x7f]')
@@ -205,8 +207,4 @@ def _body_text(value: Any) -> str | None:
 
 def plain_text(html: str) -> str:
     """Return a readable text version of an HTML body, links written out."""
-    converter = html2text.HTML2Text(bodywidth=0)
-    converter.ignore_images = True
-    converter.ignore_emphasis = True
-    converter.protect_links = True
-    return converter.handle(html).strip() + "\n"
+    return str(get_text(html, _PLAIN)).strip() + "\n"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import pickle
 import struct
 import sys
 import time
@@ -109,7 +110,7 @@ class ChildRenderer:
             self._process = process
         if process.stdin is None or process.stdout is None:
             raise EOFError
-        data = json.dumps(request).encode("utf-8")
+        data = pickle.dumps(request)  # JSON would make floats of decimals: 19.90 has to stay 19.90
         process.stdin.write(struct.pack(">I", len(data)) + data)
         await process.stdin.drain()
         head = await process.stdout.readexactly(_HEAD)

@@ -1,13 +1,14 @@
 """The process that renders for the sender, started as `python -m dreamlit_sender.render_child`.
 
-It reads requests from stdin and writes answers to stdout, both as JSON behind a length of four bytes, and
-ends with its stdin. Rendering has a process of its own because it computes: a slow template must not hold up
-deliveries, and the limit on a template's time needs the main thread.
+It reads requests (pickles of the sender's own) from stdin and writes answers (JSON) to stdout, each behind
+a length of four bytes, and ends with its stdin. Rendering has a process of its own because it computes: a slow
+template must not hold up deliveries, and the limit on a template's time needs the main thread.
 """
 
 from __future__ import annotations
 
 import json
+import pickle
 import struct
 import sys
 from typing import Any, BinaryIO
@@ -18,7 +19,7 @@ def read_frame(stream: BinaryIO) -> Any:
     head = stream.read(4)
     if len(head) < 4:
         return None
-    return json.loads(stream.read(struct.unpack(">I", head)[0]))
+    return pickle.loads(stream.read(struct.unpack(">I", head)[0]))  # noqa: S301 - from the sender itself
 
 
 def write_frame(stream: BinaryIO, document: Any) -> None:

@@ -22,7 +22,7 @@ def started(claimed: Claimed) -> Result:
 
 
 def released(claimed: Claimed) -> Result:
-    """Claimed and not started: anybody may have it."""
+    """Surely not handed to the provider: anybody may have it, and it counts as no attempt."""
     return _entry(claimed, "released")
 
 
@@ -34,11 +34,6 @@ def rendered(claimed: Claimed, content: Mapping[str, Any]) -> Result:
 def unfit(claimed: Claimed, *, code: str, error: str, redact: Redactor) -> Result:
     """A failure that lies in the item itself (a template that fails for it)."""
     return finished(claimed, Outcome.failed("recipient", code=code, error=error), redact)
-
-
-def not_begun(code: str, error: str) -> Outcome:
-    """Started by the database's books, but surely never handed to the provider."""
-    return Outcome.failed("transient", code=code, error=error)
 
 
 def finished(claimed: Claimed, outcome: Outcome, redact: Redactor) -> Result:

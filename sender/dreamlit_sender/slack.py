@@ -97,14 +97,14 @@ _TRANSIENT = frozenset(
         "ratelimited",
         "rate_limited",
         "rollup_error",
-        "internal_error",
-        "fatal_error",
         "service_unavailable",
         "request_timeout",
         "team_added_to_org",
         "external_channel_migrating",
     ]
 )
+# Slack's documentation of chat.postMessage: some aspect of the operation may have succeeded before the error.
+_UNKNOWN = frozenset(["internal_error", "fatal_error"])
 # A webhook is bound to its channel: without the channel no message of ours gets through.
 _WEBHOOK_CONFIGURATION = _CONFIGURATION | {"channel_not_found", "channel_is_archived", "is_archived"}
 
@@ -255,6 +255,8 @@ def _class_of(code: str, configuration: frozenset[str]) -> Fault | None:
         return "configuration"
     if code in _TRANSIENT:
         return "transient"
+    if code in _UNKNOWN:
+        return "unknown"
     return "recipient" if code in _RECIPIENT else None
 
 
@@ -270,7 +272,10 @@ def _status_outcome(response: httpx.Response) -> Outcome:
 
 
 def _by_server(response: httpx.Response) -> Fault | None:
-    return "transient" if response.status_code >= 500 else None
+    """Return the fault of a 5xx: only 502 and 503 say that the request was not worked on."""
+    if response.status_code in (502, 503):
+        return "transient"
+    return "unknown" if response.status_code >= 500 else None
 
 
 def _json_object(response: httpx.Response) -> dict[str, Any] | None:

@@ -230,6 +230,15 @@ class SmtpTransport:
         )
 
 
+def _is_relay_denied(reply: SMTPResponse) -> bool:
+    """Whether the server refuses us, not the recipient.
+
+    The code (5.7.1) also means a recipient's own policy; the servers in use (Postfix, Exim, Exchange,
+    Sendmail) all say so in words.
+    """
+    return 500 <= reply.code < 600 and "relay" in reply.message.lower()
+
+
 class _Transaction:
     """MAIL, RCPT, DATA on one connection."""
 
@@ -282,7 +291,8 @@ class _Transaction:
         ]
         if len(refusals) == len(self._mail.to):
             # One that may be accepted later is worth another try, whatever the others said.
-            raise self._refusal(min(refusals, key=lambda reply: reply.code), "recipient", "RCPT TO")
+            fault: Fault = "configuration" if all(map(_is_relay_denied, refusals)) else "recipient"
+            raise self._refusal(min(refusals, key=lambda reply: reply.code), fault, "RCPT TO")
         noted = [
             f"{mailbox}: {_line(reply)}"
             for mailbox in self._mail.copies

@@ -158,7 +158,7 @@ class FakeSession:
         outcome = result["outcome"]
         if outcome == "started" and row.state == "claimed":
             row.state = "sending"
-        elif outcome == "released" and row.state == "claimed":
+        elif outcome == "released" and row.state in ("sending", "claimed"):
             row.state = "queued"
         elif outcome in ("sent", "rendered") and row.state in ("sending", "claimed"):
             row.state, row.result = outcome, dict(result)

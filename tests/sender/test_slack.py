@@ -114,8 +114,9 @@ async def test_connections_are_reused() -> None:
             (code, "configuration")
             for code in ["account_inactive", "not_authed", "token_expired", "ekm_access_denied"]
         ),
-        *((code, "transient") for code in ["ratelimited", "rate_limited", "internal_error", "fatal_error"]),
+        *((code, "transient") for code in ["ratelimited", "rate_limited"]),
         *((code, "transient") for code in ["service_unavailable", "request_timeout"]),
+        *((code, "unknown") for code in ["internal_error", "fatal_error"]),
     ],
 )
 async def test_errors_of_the_api_are_classed(error: str, fault: str) -> None:
@@ -167,7 +168,7 @@ async def test_answers_of_webhooks_are_classed(status: int, text: str, fault: st
         ((200, {}, b""), "unknown"),
         ((200, {}, b"\xff\xfe{"), "unknown"),
         ((200, {}, b"[" * 100_000), "unknown"),
-        ((500, {}, b"oops"), "transient"),
+        ((500, {}, b"oops"), "unknown"),
         ((503, {}, b"{}"), "transient"),
         ((401, {}, b""), "configuration"),
         ((407, {}, b""), "configuration"),

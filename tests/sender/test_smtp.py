@@ -140,6 +140,7 @@ async def test_421_on_a_fresh_connection_is_transient() -> None:
         ("rcpt", "550 5.1.1 no such user", "recipient", "550 5.1.1"),
         ("rcpt", "450 4.2.0 greylisted", "transient", "450 4.2.0"),
         ("rcpt", "530 authentication required", "configuration", "530"),
+        ("rcpt", "554 5.7.1 <bob@example.org>: Relay access denied", "configuration", "554 5.7.1"),
         ("data", "554 5.7.1 looks like spam", "recipient", "554 5.7.1"),
         ("data", "451 4.3.0 try later", "transient", "451 4.3.0"),
         ("data", "452 disk full", "transient", "452"),
