@@ -147,6 +147,7 @@ set local check_function_bodies = off;
 \ir functions/advance/_trigger_items.sql
 \ir functions/advance/_try_step.sql
 \ir functions/advance/_work_unit.sql
+\ir functions/advance/_working_time.sql
 \ir functions/advance/tick.sql
 \ir functions/advance/work.sql
 

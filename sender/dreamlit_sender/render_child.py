@@ -1,8 +1,8 @@
 """The process that renders for the sender, started as `python -m dreamlit_sender.render_child`.
 
 It reads requests (pickles of the sender's own) from stdin and writes answers (JSON) to stdout, each behind
-a length of four bytes, and ends with its stdin. Rendering has a process of its own because it computes: a slow
-template must not hold up deliveries, and the limit on a template's time needs the main thread.
+a length of four bytes, and ends with its stdin. Rendering has a process of its own because it computes: a
+slow template must not hold up deliveries, and the limit on a template's time needs the main thread.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 -- Hops over the index from step to step, so sleeping tasks cost nothing; a step with due tasks is taken whether it has one or a million.
 create or replace function dreamlit._due_steps() returns bigint[]
-language sql stable set search_path = pg_catalog, pg_temp as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   with recursive steps as (
     (select min(t.step_id) as step_id from dreamlit._tasks as t where t.due_at is not null)
     union all
@@ -17,3 +17,4 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
       where d.step_id = s.step_id and w.state <> 'paused');
 $$;
 comment on function dreamlit._due_steps() is 'Returns the steps that have due tasks, leaving out paused workflows.';
+grant execute on function dreamlit._due_steps() to dreamlit_admin;

@@ -44,6 +44,7 @@ begin
       open_tasks = r.open_tasks + d.open,
       done_tasks = r.done_tasks + case when p_state = 'done' then d.closed else 0 end,
       skipped_tasks = r.skipped_tasks + case when p_state = 'skipped' then d.closed else 0 end,
+      cancelling = r.cancelling or p_state = 'cancelled',
       failed_tasks = r.failed_tasks + case when p_state = 'failed' then d.closed else 0 end,
       last_error = coalesce(d.error, r.last_error)
     from delta as d join locked as l on l.run_id = d.run_id

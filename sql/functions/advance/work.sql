@@ -4,7 +4,7 @@ create or replace procedure dreamlit.work(seconds integer default 70)
 language plpgsql as $$
 declare
   v_worker constant text := 'work:' || pg_catalog.pg_backend_pid();
-  v_until constant timestamptz := pg_catalog.clock_timestamp() operator(pg_catalog.+) pg_catalog.make_interval(secs => seconds);
+  v_until constant timestamptz := pg_catalog.clock_timestamp() operator(pg_catalog.+) dreamlit._working_time(seconds);
   v_step bigint;
   v_moved integer;
   v_idle integer := 0;

@@ -9,7 +9,7 @@ begin
   with locked as materialized (
     select q.msg_id, coalesce((q.headers ->> 'events')::integer, 1) as events
     from pgmq.q_dreamlit_events as q
-    where p_msg_id is null or q.msg_id = p_msg_id
+    where q.msg_id between coalesce(p_msg_id, 0) and coalesce(p_msg_id, 9223372036854775807)
     order by q.msg_id limit p_limit
     for update skip locked
   ), chosen as (

@@ -21,3 +21,4 @@ exception when others then
 end;
 $$;
 comment on function dreamlit._housekeep() is 'Does the one chore of the engine that is due, if any: reaping interrupted deliveries, dropping old partitions and unused versions.';
+grant execute on function dreamlit._housekeep() to dreamlit_admin;

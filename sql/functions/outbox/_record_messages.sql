@@ -1,5 +1,8 @@
 create or replace function dreamlit._record_messages(p_results dreamlit._result[]) returns void
 language sql set search_path = pg_catalog, pg_temp as $$
+  delete from dreamlit._uncertain_messages as u using unnest(p_results) as r
+  where u.message_id = r.message_id and r.verdict = 'sent';
+
   update dreamlit._messages as m set
     state = case r.verdict when 'retry' then 'queued' when 'block' then 'queued' else r.verdict end,
     attempts = m.attempts + case r.verdict when 'block' then 0 else 1 end,
@@ -9,9 +12,6 @@ language sql set search_path = pg_catalog, pg_temp as $$
     settled_at = case when r.verdict in ('sent', 'failed') then dreamlit._now() end
   from unnest(p_results) as r
   where m.message_id = r.message_id and m.created_at = r.created_at;
-
-  delete from dreamlit._uncertain_messages as u using unnest(p_results) as r
-  where u.message_id = r.message_id and r.verdict = 'sent';
 
   insert into dreamlit._uncertain_messages (message_id, created_at, workflow_id, held_at)
   select m.message_id, m.created_at, m.workflow_id, dreamlit._now()
