@@ -1,5 +1,7 @@
 -- Everything that an installation makes, in this order, in one transaction. dreamlit install runs it; dreamlit install --print prints it whole.
 -- Tables are made once and changed by migrations; everything below them is made anew each time.
+-- Pinned first of all: whoever installs may be a superuser, and in the schema public anybody may have put a function called format.
+set local search_path = pg_catalog, pg_temp;
 select pg_advisory_xact_lock(hashtext('dreamlit'), hashtext('install'));
 \ir prerequisites.sql
 \ir roles.sql
@@ -7,7 +9,6 @@ select pg_advisory_xact_lock(hashtext('dreamlit'), hashtext('install'));
 \ir queues.sql
 
 set local role dreamlit_owner;
-set local search_path = pg_catalog, pg_temp;
 -- Function bodies may name what comes further down.
 set local check_function_bodies = off;
 

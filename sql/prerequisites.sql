@@ -18,6 +18,13 @@ begin
     raise exception using errcode = 'DL005', message = format('%s may not create roles', current_user),
       hint = 'install as a superuser or as a role with CREATEROLE';
   end if;
+  if exists (
+    select from pg_catalog.pg_namespace as n
+    where n.nspname in ('dreamlit', 'dreamlit_workflows') and pg_get_userbyid(n.nspowner) <> 'dreamlit_owner')
+  then
+    raise exception using errcode = 'DL005', message = 'there is a schema dreamlit or dreamlit_workflows that is not ours',
+      hint = 'rename or drop it: what somebody else put there would run with our rights';
+  end if;
   if to_regclass('dreamlit._releases') is null then
     perform set_config('dreamlit.fresh', 'true', true);
   else

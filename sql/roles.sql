@@ -22,6 +22,8 @@ end;
 $roles$;
 
 comment on role dreamlit_owner is 'dreamlit: owns the engine and its tables; cannot log in.';
-comment on role dreamlit_admin is 'dreamlit: publishes, pauses, retries, cancels and releases; grant it to the people who run workflows.';
-comment on role dreamlit_sender is 'dreamlit: claims messages and reports on them, nothing else; grant it to the sender''s login.';
+comment on role dreamlit_admin is
+  'dreamlit: publishes, pauses, retries, cancels and releases; grant it to the people who run workflows.';
+comment on role dreamlit_sender is
+  'dreamlit: claims messages and reports on them, nothing else; grant it to the sender''s login.';
 comment on role dreamlit_reader is 'dreamlit: reads the views.';

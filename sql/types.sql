@@ -11,6 +11,7 @@ begin
   end if;
 end;
 $types$;
-comment on type dreamlit._fault is 'One fault of a definition: its place (steps[2].if), a fact with its value, and a hint with the action.';
+comment on type dreamlit._fault is
+  'One fault of a definition: its place (steps[2].if), a fact with its value, and a hint with the action.';
 comment on type dreamlit._claimed is 'A message as claim returns it.';
 comment on type dreamlit._result is 'One outcome that a sender reported, with its outbox row and the verdict on it.';

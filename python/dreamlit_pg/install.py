@@ -69,13 +69,20 @@ def _scalar(connection: psycopg.Connection[tuple[object, ...]], query: str, *par
 
 
 def _cron_database(connection: psycopg.Connection[tuple[object, ...]]) -> str | None:
-    loaded = _scalar(connection, "select current_setting('shared_preload_libraries') ~ '\\mpg_cron\\M'")
-    return str(_scalar(connection, "select current_setting('cron.database_name', true)")) if loaded else None
+    # pg_settings leaves out what the role may not see, where current_setting would fail.
+    home = _scalar(connection, "select setting from pg_settings where name = 'cron.database_name'")
+    return None if home is None else str(home)
+
+
+def _cron_is_here(connection: psycopg.Connection[tuple[object, ...]]) -> bool:
+    """Whether pg_cron is in this database and the role may use it."""
+    may_use = "select coalesce(has_schema_privilege(to_regnamespace('cron')::oid, 'usage'), false)"
+    return bool(_scalar(connection, may_use) and _scalar(connection, "select to_regclass('cron.job')"))
 
 
 def _schedule(connection: psycopg.Connection[tuple[object, ...]], dsn: str) -> str:
     """Who ticks. Where pg_cron lives in another database, the worker is scheduled there for this one."""
-    if _scalar(connection, "select to_regclass('cron.job')"):
+    if _cron_is_here(connection):
         return "pg_cron"
     home, here = _cron_database(connection), connection.info.dbname
     if home is None or home == here:
@@ -94,7 +101,7 @@ def _schedule(connection: psycopg.Connection[tuple[object, ...]], dsn: str) -> s
 def _unschedule(connection: psycopg.Connection[tuple[object, ...]], dsn: str) -> None:
     query = "select cron.unschedule(jobid) from cron.job where database = %s and jobname like 'dreamlit-%%'"
     home, here = _cron_database(connection), connection.info.dbname
-    if _scalar(connection, "select to_regclass('cron.job')"):
+    if _cron_is_here(connection):
         connection.execute(query, (here,))
     elif home is not None and home != here:
         try:
@@ -118,9 +125,12 @@ def uninstall(dsn: str, *, force: bool = False) -> list[str]:
             raise WrongState(f"workflows are published: {names}", hint="unpublish them, or say --force", code="DL003")
         _unschedule(connection, dsn)
         connection.commit()
+        left: list[str] = []
+        connection.add_notice_handler(lambda notice: left.append(notice.message_primary or ""))
         connection.execute((sources.sql_folder() / "uninstall.sql").read_bytes())
         connection.commit()
-        return _drop_roles(connection)
+        kept = [line.removeprefix("dreamlit: ") for line in left if line.startswith("dreamlit: ")]
+        return kept + _drop_roles(connection)
 
 
 def _drop_roles(connection: psycopg.Connection[tuple[object, ...]]) -> list[str]:

@@ -13,4 +13,6 @@ create table if not exists dreamlit._attempts (
   constraint _attempts_outcome_check check (outcome in ('sent', 'failed', 'unknown'))
 ) partition by range (finished_at);
 create index if not exists _attempts_message_id_idx on dreamlit._attempts (message_id);
-comment on table dreamlit._attempts is 'Finished attempts, append-only, a partition a day of finished_at. A running attempt is the mark on the message''s outbox row.';
+comment on table dreamlit._attempts is
+  'Finished attempts, append-only, a partition a day of finished_at. A running attempt is the mark on the message''s outbox '
+  'row.';

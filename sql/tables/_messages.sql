@@ -23,4 +23,6 @@ create table if not exists dreamlit._messages (
 ) partition by range (created_at);
 create index if not exists _messages_run_id_idx on dreamlit._messages (run_id);
 create index if not exists _messages_task_id_idx on dreamlit._messages (task_id);
-comment on table dreamlit._messages is 'Messages with their rendered content, a partition a day of created_at. A queued one also has a row with the same id in its outbox queue.';
+comment on table dreamlit._messages is
+  'Messages with their rendered content, a partition a day of created_at. A queued one also has a row with the same id in its '
+  'outbox queue.';

@@ -19,5 +19,7 @@ create unique index if not exists _runs_key_idx on dreamlit._runs (workflow_id, 
 create index if not exists _runs_version_id_idx on dreamlit._runs (version_id);
 create sequence if not exists dreamlit._event_id_seq;
 comment on table dreamlit._runs is 'Open runs: those with open tasks. The last task''s end moves the row to _run_history.';
-comment on column dreamlit._runs.payload is '{"trigger": {...}, "old": {...} or null}: the captured columns under their names as of publishing.';
-comment on column dreamlit._runs.cancelling is 'Set by cancel_run: whoever next touches the run''s tasks closes them as cancelled.';
+comment on column dreamlit._runs.payload is
+  '{"trigger": {...}, "old": {...} or null}: the captured columns under their names as of publishing.';
+comment on column dreamlit._runs.cancelling is
+  'Set by cancel_run: whoever next touches the run''s tasks closes them as cancelled.';

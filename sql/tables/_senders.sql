@@ -4,4 +4,5 @@ create table if not exists dreamlit._senders (
   first_seen_at timestamptz not null,
   last_seen_at timestamptz not null
 ) with (fillfactor = 50);
-comment on table dreamlit._senders is 'Senders that have claimed or ticked, with when they were last seen (to about five seconds).';
+comment on table dreamlit._senders is
+  'Senders that have claimed or ticked, with when they were last seen (to about five seconds).';

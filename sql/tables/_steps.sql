@@ -13,6 +13,10 @@ create table if not exists dreamlit._steps (
   constraint _steps_kind_check check (kind in ('trigger', 'wait', 'query', 'if', 'email', 'slack'))
 );
 create index if not exists _steps_parent_step_id_idx on dreamlit._steps (parent_step_id);
-comment on table dreamlit._steps is 'The tree of a version, one row a step. The root is the step named trigger; it alone has no parent.';
-comment on column dreamlit._steps.if_function is 'Compiled condition in dreamlit_workflows: (bigint[], jsonb[]) returns table (item_id bigint, result boolean).';
-comment on column dreamlit._steps.sql_function is 'Compiled query or wait-until in dreamlit_workflows: (bigint[], jsonb[]) returns table (item_id bigint, result jsonb or timestamptz).';
+comment on table dreamlit._steps is
+  'The tree of a version, one row a step. The root is the step named trigger; it alone has no parent.';
+comment on column dreamlit._steps.if_function is
+  'Compiled condition in dreamlit_workflows: (bigint[], jsonb[]) returns table (item_id bigint, result boolean).';
+comment on column dreamlit._steps.sql_function is
+  'Compiled query or wait-until in dreamlit_workflows: (bigint[], jsonb[]) returns table (item_id bigint, result jsonb or '
+  'timestamptz).';

@@ -15,5 +15,7 @@ create table if not exists dreamlit._tasks (
 create index if not exists _tasks_step_id_due_at_idx on dreamlit._tasks (step_id, due_at) where due_at is not null;
 create index if not exists _tasks_run_id_idx on dreamlit._tasks (run_id);
 comment on table dreamlit._tasks is 'Open tasks only; a finished one moves to _task_history.';
-comment on column dreamlit._tasks.item is 'What the query steps above added: {"<step>": row or list}; null where there was none. The trigger''s part stands once, in _runs.payload.';
+comment on column dreamlit._tasks.item is
+  'What the query steps above added: {"<step>": row or list}; null where there was none. The trigger''s part stands once, in '
+  '_runs.payload.';
 comment on column dreamlit._tasks.due_at is 'When the worker takes it next; null while its messages are with the senders.';

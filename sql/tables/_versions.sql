@@ -10,5 +10,7 @@ create table if not exists dreamlit._versions (
   compiled boolean not null default true,
   constraint _versions_version_key unique (workflow_id, version)
 );
-comment on table dreamlit._versions is 'Immutable published definitions. compiled turns false when the version''s functions have been dropped, after its last run.';
-comment on column dreamlit._versions.publisher is 'The role that owns the version''s compiled functions; its SQL runs with that role''s rights.';
+comment on table dreamlit._versions is
+  'Immutable published definitions. compiled turns false when the version''s functions have been dropped, after its last run.';
+comment on column dreamlit._versions.publisher is
+  'The role that owns the version''s compiled functions; its SQL runs with that role''s rights.';

@@ -5,4 +5,5 @@ create table if not exists dreamlit._workers (
   last_error jsonb,
   last_error_at timestamptz
 ) with (fillfactor = 50);
-comment on table dreamlit._workers is 'Workers with their last tick (to about a second): the procedure dreamlit.work, or a sender that ticks.';
+comment on table dreamlit._workers is
+  'Workers with their last tick (to about a second): the procedure dreamlit.work, or a sender that ticks.';

@@ -8,4 +8,5 @@ create table if not exists dreamlit._workflows (
   constraint _workflows_name_key unique (name),
   constraint _workflows_state_check check (state in ('active', 'paused', 'unpublished'))
 );
-comment on table dreamlit._workflows is 'One row a workflow name. version_id is the published version; null only inside the publishing transaction.';
+comment on table dreamlit._workflows is
+  'One row a workflow name. version_id is the published version; null only inside the publishing transaction.';

@@ -7,12 +7,14 @@ from dreamlit._outbox as o
 where o.headers ? 'started_at';
 comment on view dreamlit.attempts is 'One row a try at delivering a message, finished or under way.';
 comment on column dreamlit.attempts.message_id is 'The message.';
-comment on column dreamlit.attempts.attempt is 'The number of the claim that the try belongs to; rising, with gaps where a claim was given back.';
+comment on column dreamlit.attempts.attempt is
+  'The number of the claim that the try belongs to; rising, with gaps where a claim was given back.';
 comment on column dreamlit.attempts.sender is 'The sender process: host:pid:random.';
 comment on column dreamlit.attempts.started_at is 'When the sender said that it begins; null if it failed before.';
 comment on column dreamlit.attempts.finished_at is 'When the outcome was reported; null while under way.';
 comment on column dreamlit.attempts.outcome is 'started, sent, failed, or unknown: the provider may have taken the message.';
-comment on column dreamlit.attempts.fault is 'Whose fault a failure is: recipient (permanent), configuration (ours), transient, unknown.';
+comment on column dreamlit.attempts.fault is
+  'Whose fault a failure is: recipient (permanent), configuration (ours), transient, unknown.';
 comment on column dreamlit.attempts.code is 'The provider''s code: 550 5.1.1, channel_not_found.';
 comment on column dreamlit.attempts.error is 'The provider''s words, cut at 2,000 characters.';
 comment on column dreamlit.attempts.provider is 'Who was asked: smtp, slack, console.';

@@ -54,9 +54,11 @@ with queues as (
   where a.backend_xmin is not null and a.datname = current_database() and a.pid <> pg_backend_pid() and a.xact_start < clock_timestamp() - interval '1 second'
 )
 select c.name, c.state, c.number, c.seconds, c.detail from checks as c;
-comment on view dreamlit.health is 'One row a check: queues, worker, senders, overdue tasks, held messages, stopped channels, dead rows, old snapshots.';
+comment on view dreamlit.health is
+  'One row a check: queues, worker, senders, overdue tasks, held messages, stopped channels, dead rows, old snapshots.';
 comment on column dreamlit.health.name is 'What is checked.';
 comment on column dreamlit.health.state is 'ok, warning or critical.';
 comment on column dreamlit.health.number is 'How many: messages waiting, workers or senders alive, tasks overdue, dead rows.';
-comment on column dreamlit.health.seconds is 'The age of the oldest or the time since the last, in seconds; of a stopped channel, until it is tried again.';
+comment on column dreamlit.health.seconds is
+  'The age of the oldest or the time since the last, in seconds; of a stopped channel, until it is tried again.';
 comment on column dreamlit.health.detail is 'In words, with what to do where something is wrong.';

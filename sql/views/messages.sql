@@ -12,7 +12,8 @@ from dreamlit._messages as m
 join dreamlit._workflows as w on w.workflow_id = m.workflow_id
 join dreamlit._steps as s on s.step_id = m.step_id;
 comment on view dreamlit.messages is 'One row a message: one notification to one recipient over one channel, as it was rendered.';
-comment on column dreamlit.messages.message_id is 'The message''s id, also its idempotency key with the provider and its msg_id in the outbox queue.';
+comment on column dreamlit.messages.message_id is
+  'The message''s id, also its idempotency key with the provider and its msg_id in the outbox queue.';
 comment on column dreamlit.messages.run_id is 'The run it belongs to.';
 comment on column dreamlit.messages.task_id is 'The task that made it.';
 comment on column dreamlit.messages.workflow is 'The workflow''s name.';
@@ -21,7 +22,9 @@ comment on column dreamlit.messages.channel is 'email or slack.';
 comment on column dreamlit.messages.lane is 'urgent or bulk; urgent ones are claimed first.';
 comment on column dreamlit.messages.recipient is 'The address or the Slack channel.';
 comment on column dreamlit.messages.subject is 'An email''s subject.';
-comment on column dreamlit.messages.state is 'queued, sending (a sender has begun), sent, failed, cancelled, or uncertain: a provider may have taken it; dreamlit.release or dreamlit.discard decides.';
+comment on column dreamlit.messages.state is
+  'queued, sending (a sender has begun), sent, failed, cancelled, or uncertain: a provider may have taken it; dreamlit.release '
+  'or dreamlit.discard decides.';
 comment on column dreamlit.messages.attempts is 'Finished attempts, without those that a configuration fault spoilt.';
 comment on column dreamlit.messages.retry_at is 'When it may next be claimed, if that lies ahead.';
 comment on column dreamlit.messages.error is 'What the last attempt failed with: {"fault", "code", "message"}.';
@@ -29,4 +32,5 @@ comment on column dreamlit.messages.provider is 'Who delivered it: smtp, slack, 
 comment on column dreamlit.messages.provider_id is 'The provider''s id of the message.';
 comment on column dreamlit.messages.created_at is 'When it was rendered and queued.';
 comment on column dreamlit.messages.settled_at is 'When it was sent, failed or cancelled.';
-comment on column dreamlit.messages.content is 'The rendered content: to, cc, bcc, from, reply_to, subject, html, text, headers; or channel, text, blocks.';
+comment on column dreamlit.messages.content is
+  'The rendered content: to, cc, bcc, from, reply_to, subject, html, text, headers; or channel, text, blocks.';

@@ -44,7 +44,9 @@ comment on view dreamlit.runs is 'One row a run, open and finished: select * fro
 comment on column dreamlit.runs.run_id is 'The run''s id; retry_run and cancel_run take it.';
 comment on column dreamlit.runs.workflow is 'The workflow''s name.';
 comment on column dreamlit.runs.version is 'The version that the run started with and finishes on.';
-comment on column dreamlit.runs.state is 'running, paused (its workflow is), failed (a task failed; other branches may still go on, finished_at tells), done or cancelled.';
+comment on column dreamlit.runs.state is
+  'running, paused (its workflow is), failed (a task failed; other branches may still go on, finished_at tells), done or '
+  'cancelled.';
 comment on column dreamlit.runs.started_by is 'What started it: insert, update or delete of a table, or call.';
 comment on column dreamlit.runs.event_id is 'The event in dreamlit.event_log.';
 comment on column dreamlit.runs.key is 'The value of the trigger''s key, of which one run at most is open; null without a key.';
@@ -57,6 +59,7 @@ comment on column dreamlit.runs.open_tasks is 'Tasks that have not ended.';
 comment on column dreamlit.runs.done_tasks is 'Tasks that were done.';
 comment on column dreamlit.runs.skipped_tasks is 'Tasks whose condition was false or null.';
 comment on column dreamlit.runs.failed_tasks is 'Tasks that failed for good; retry_run(run_id) resumes them.';
-comment on column dreamlit.runs.messages is 'How many messages are in each state: {"sent": 2, "queued": 1}; null if there is none.';
+comment on column dreamlit.runs.messages is
+  'How many messages are in each state: {"sent": 2, "queued": 1}; null if there is none.';
 comment on column dreamlit.runs.last_error is 'The last failure: {"step", "sqlstate" or "code", "message"}.';
 comment on column dreamlit.runs.payload is 'What was captured: {"trigger": {...}, "old": {...}}.';

@@ -19,11 +19,15 @@ comment on column dreamlit.tasks.task_id is 'The task''s id.';
 comment on column dreamlit.tasks.run_id is 'The run it belongs to.';
 comment on column dreamlit.tasks.workflow is 'The workflow''s name.';
 comment on column dreamlit.tasks.version is 'The run''s version.';
-comment on column dreamlit.tasks.step is 'The step''s id in the definition; trigger for an event whose condition failed at capture.';
+comment on column dreamlit.tasks.step is
+  'The step''s id in the definition; trigger for an event whose condition failed at capture.';
 comment on column dreamlit.tasks.kind is 'What the step does: wait, query, if, email, slack, trigger.';
-comment on column dreamlit.tasks.state is 'due, waiting, rendering (with a sender), sending (its messages are out), done, skipped (the condition said no), failed or cancelled.';
+comment on column dreamlit.tasks.state is
+  'due, waiting, rendering (with a sender), sending (its messages are out), done, skipped (the condition said no), failed or '
+  'cancelled.';
 comment on column dreamlit.tasks.attempt is 'How many attempts have failed.';
-comment on column dreamlit.tasks.due_at is 'When the worker takes it; null while its messages are with the senders, and after its end.';
+comment on column dreamlit.tasks.due_at is
+  'When the worker takes it; null while its messages are with the senders, and after its end.';
 comment on column dreamlit.tasks.started_at is 'When it was opened.';
 comment on column dreamlit.tasks.finished_at is 'When it ended; null while open.';
 comment on column dreamlit.tasks.error is 'The last failure: {"step", "sqlstate" or "code", "message", "attempt"}.';

@@ -35,7 +35,7 @@ def running_sender(dsn: str, inbox: Inbox, log: Path) -> Iterator[subprocess.Pop
     environment = {
         **os.environ,
         "DREAMLIT_DSN": dsn,
-        "DREAMLIT_SMTP_URL": f"{inbox.smtp_url}?starttls=never",
+        "DREAMLIT_SMTP_URL": inbox.smtp_url,
         "DREAMLIT_FROM": "Quill <hello@quill.example>",
         "DREAMLIT_SLACK_API_URL": inbox.slack_api_url,
         "DREAMLIT_SLACK_TOKEN": "xoxb-secret",

@@ -33,4 +33,5 @@ begin
   return coalesce(cardinality(v_task_ids), 0) + coalesce(cardinality(v_waited), 0);
 end;
 $$;
-comment on function dreamlit._advance(bigint, integer) is 'Moves up to p_limit due tasks of a step on and returns how many it took.';
+comment on function dreamlit._advance(bigint, integer) is
+  'Moves up to p_limit due tasks of a step on and returns how many it took.';

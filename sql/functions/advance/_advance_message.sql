@@ -9,4 +9,5 @@ begin
   end if;
 end;
 $$;
-comment on function dreamlit._advance_message(dreamlit._steps, bigint[], jsonb[]) is 'Renders a batch of email or Slack messages and posts them to the outbox, or asks a sender to render them.';
+comment on function dreamlit._advance_message(dreamlit._steps, bigint[], jsonb[]) is
+  'Renders a batch of email or Slack messages and posts them to the outbox, or asks a sender to render them.';

@@ -1,5 +1,6 @@
 -- Rows go straight from the compiled query into the tasks of the steps below: a fan-out of a million passes no array.
-create or replace function dreamlit._advance_query(p_step dreamlit._steps, p_publisher name, p_task_ids bigint[], p_items jsonb[]) returns void
+create or replace function dreamlit._advance_query(p_step dreamlit._steps, p_publisher name, p_task_ids bigint[], p_items jsonb[])
+returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   v_runs bigint[];
@@ -31,4 +32,5 @@ begin
   perform dreamlit._settle(p_task_ids, 'done', null, false, v_runs, v_counts);
 end;
 $$;
-comment on function dreamlit._advance_query(dreamlit._steps, name, bigint[], jsonb[]) is 'Runs a query for a batch of tasks: each row opens a task in each step below; collected, all rows of a task open one.';
+comment on function dreamlit._advance_query(dreamlit._steps, name, bigint[], jsonb[]) is
+  'Runs a query for a batch of tasks: each row opens a task in each step below; collected, all rows of a task open one.';

@@ -1,5 +1,6 @@
 -- Only events whose condition or key failed at capture come here; the condition has just been asked again.
-create or replace function dreamlit._advance_trigger(p_step dreamlit._steps, p_publisher name, p_task_ids bigint[], p_items jsonb[]) returns void
+create or replace function dreamlit._advance_trigger(p_step dreamlit._steps, p_publisher name, p_task_ids bigint[], p_items jsonb[])
+returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   if p_step.sql_function is not null then
@@ -12,4 +13,5 @@ begin
   perform dreamlit._settle(p_task_ids, 'done');
 end;
 $$;
-comment on function dreamlit._advance_trigger(dreamlit._steps, name, bigint[], jsonb[]) is 'Gives runs whose capture had failed their key and lets them begin.';
+comment on function dreamlit._advance_trigger(dreamlit._steps, name, bigint[], jsonb[]) is
+  'Gives runs whose capture had failed their key and lets them begin.';

@@ -1,4 +1,5 @@
-create or replace function dreamlit._advance_wait(p_step dreamlit._steps, p_publisher name, p_task_ids bigint[], p_items jsonb[]) returns void
+create or replace function dreamlit._advance_wait(p_step dreamlit._steps, p_publisher name, p_task_ids bigint[], p_items jsonb[])
+returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   v_now constant timestamptz := dreamlit._now();
@@ -21,4 +22,5 @@ begin
   perform dreamlit._settle(array(select u.task_id from unnest(v_ids, v_until) as u(task_id, until) where u.until <= v_now), 'done');
 end;
 $$;
-comment on function dreamlit._advance_wait(dreamlit._steps, name, bigint[], jsonb[]) is 'Lets tasks wait until their moment; a moment in the past goes on at once, null is an error.';
+comment on function dreamlit._advance_wait(dreamlit._steps, name, bigint[], jsonb[]) is
+  'Lets tasks wait until their moment; a moment in the past goes on at once, null is an error.';

@@ -1,4 +1,5 @@
-create or replace function dreamlit._fail_task(p_step dreamlit._steps, p_task_id bigint, p_sqlstate text, p_message text) returns void
+create or replace function dreamlit._fail_task(p_step dreamlit._steps, p_task_id bigint, p_sqlstate text, p_message text)
+returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   v_error jsonb;
@@ -13,4 +14,5 @@ begin
   end if;
 end;
 $$;
-comment on function dreamlit._fail_task(dreamlit._steps, bigint, text, text) is 'Counts a failed attempt of a task: it is due again later, or failed for good after the step''s last attempt.';
+comment on function dreamlit._fail_task(dreamlit._steps, bigint, text, text) is
+  'Counts a failed attempt of a task: it is due again later, or failed for good after the step''s last attempt.';

@@ -13,4 +13,5 @@ language sql set search_path = pg_catalog, pg_temp as $$
     case when f.cancelling then 'cancelled' when f.failed_tasks > 0 then 'failed' else 'done' end, dreamlit._now()
   from finished as f;
 $$;
-comment on function dreamlit._finish_runs(bigint[]) is 'Moves runs without open tasks to the history: cancelled, failed (a task failed) or done.';
+comment on function dreamlit._finish_runs(bigint[]) is
+  'Moves runs without open tasks to the history: cancelled, failed (a task failed) or done.';

@@ -15,5 +15,6 @@ begin
   return true;
 end;
 $$;
-comment on function dreamlit._on_duty(text) is 'Notes a worker''s tick, at most once a second; returns false if the worker has to stop because an installation waits.';
+comment on function dreamlit._on_duty(text) is
+  'Notes a worker''s tick, at most once a second; returns false if the worker has to stop because an installation waits.';
 grant execute on function dreamlit._on_duty(text) to dreamlit_admin;

@@ -14,4 +14,5 @@ begin
     where u.task_id = any (v_passed);
 end;
 $$;
-comment on function dreamlit._pass_condition(dreamlit._steps, name, bigint[], jsonb[]) is 'Asks a step''s condition for a batch: ends those where it is false or null as skipped, and returns the rest (nulls if none).';
+comment on function dreamlit._pass_condition(dreamlit._steps, name, bigint[], jsonb[]) is
+  'Asks a step''s condition for a batch: ends those where it is false or null as skipped, and returns the rest (nulls if none).';

@@ -6,4 +6,5 @@ language sql volatile set search_path = pg_catalog, pg_temp as $$
     then least(interval '10 seconds' * 2 ^ least(p_attempt - 1, 20), interval '1 hour')
     else least(interval '2 seconds' * 2 ^ least(p_attempt - 1, 20), interval '5 minutes') end * (0.875 + random() / 4);
 $$;
-comment on function dreamlit._retry_at(text, integer) is 'Returns when to try again after the p_attempt-th failure (from 1) of a step or message of that kind.';
+comment on function dreamlit._retry_at(text, integer) is
+  'Returns when to try again after the p_attempt-th failure (from 1) of a step or message of that kind.';

@@ -24,4 +24,5 @@ begin
   end case;
 end;
 $$;
-comment on function dreamlit._run_step(dreamlit._steps, bigint[], jsonb[]) is 'Asks the step''s condition and then does what its kind does, for a batch of locked tasks; raises whatever fails.';
+comment on function dreamlit._run_step(dreamlit._steps, bigint[], jsonb[]) is
+  'Asks the step''s condition and then does what its kind does, for a batch of locked tasks; raises whatever fails.';

@@ -63,4 +63,5 @@ begin
 end;
 $$;
 comment on function dreamlit._settle(bigint[], text, jsonb[], boolean, bigint[], integer[]) is
-'Ends tasks as done, skipped, failed or cancelled (p_errors beside p_task_ids), opens the children of done ones unless p_open_children is false, counts what the caller opened itself, and finishes runs without open tasks.';
+  'Ends tasks as done, skipped, failed or cancelled (p_errors beside p_task_ids), opens the children of done ones unless '
+  'p_open_children is false, counts what the caller opened itself, and finishes runs without open tasks.';

@@ -5,4 +5,5 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   join dreamlit._tasks as t on t.task_id = u.task_id
   join dreamlit._runs as r on r.run_id = t.run_id;
 $$;
-comment on function dreamlit._trigger_items(bigint[], jsonb[]) is 'Returns the items with the row that conditions call new: the trigger''s, null on delete.';
+comment on function dreamlit._trigger_items(bigint[], jsonb[]) is
+  'Returns the items with the row that conditions call new: the trigger''s, null on delete.';

@@ -14,4 +14,5 @@ exception when others then
   end if;
 end;
 $$;
-comment on function dreamlit._try_step(dreamlit._steps, bigint[], jsonb[]) is 'Runs a step for a batch of tasks; those that fail alone are counted as failed attempts.';
+comment on function dreamlit._try_step(dreamlit._steps, bigint[], jsonb[]) is
+  'Runs a step for a batch of tasks; those that fail alone are counted as failed attempts.';

@@ -10,5 +10,6 @@ exception when others then
   return 0;
 end;
 $$;
-comment on function dreamlit._work_unit(bigint) is 'One batch of the worker: runs to start (null) or a step''s due tasks. Returns how many moved.';
+comment on function dreamlit._work_unit(bigint) is
+  'One batch of the worker: runs to start (null) or a step''s due tasks. Returns how many moved.';
 grant execute on function dreamlit._work_unit(bigint) to dreamlit_admin;

@@ -18,5 +18,6 @@ begin
 end;
 $$;
 comment on function dreamlit.tick(text) is
-'One round of the worker, done by a sender: starts runs and advances due tasks. Returns how many moved and how long to sleep; nothing and a second while a worker of pg_cron is on duty. Commit after it.';
+  'One round of the worker, done by a sender: starts runs and advances due tasks. Returns how many moved and how long to sleep; '
+  'nothing and a second while a worker of pg_cron is on duty. Commit after it.';
 grant execute on function dreamlit.tick(text) to dreamlit_sender;

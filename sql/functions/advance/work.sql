@@ -31,5 +31,6 @@ begin
 end;
 $$;
 comment on procedure dreamlit.work(integer) is
-'Starts runs and advances tasks for about that many seconds, committing after each batch; ends within a second when an installation or upgrade waits. Run it from pg_cron every minute, or by hand.';
+  'Starts runs and advances tasks for about that many seconds, committing after each batch; ends within a second when an '
+  'installation or upgrade waits. Run it from pg_cron every minute, or by hand.';
 grant execute on procedure dreamlit.work(integer) to dreamlit_admin;

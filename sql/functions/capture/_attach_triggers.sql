@@ -24,5 +24,6 @@ begin
   end loop;
 end;
 $$;
-comment on function dreamlit._attach_triggers(text, regclass, text[], jsonb, jsonb) is 'Puts the workflow''s triggers on its table as the caller, where they are not there yet as they should be.';
+comment on function dreamlit._attach_triggers(text, regclass, text[], jsonb, jsonb) is
+  'Puts the workflow''s triggers on its table as the caller, where they are not there yet as they should be.';
 grant execute on function dreamlit._attach_triggers(text, regclass, text[], jsonb, jsonb) to dreamlit_admin;

@@ -13,5 +13,6 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   where a.attrelid = p_table and a.attnum > 0
     and a.attname in (select c.value from jsonb_array_elements_text(coalesce(p_columns, '[]')) as c(value));
 $$;
-comment on function dreamlit._changed_sql(regclass, jsonb) is 'Returns the WHEN clause of an update trigger: one of the columns changed; empty without columns.';
+comment on function dreamlit._changed_sql(regclass, jsonb) is
+  'Returns the WHEN clause of an update trigger: one of the columns changed; empty without columns.';
 grant execute on function dreamlit._changed_sql(regclass, jsonb) to dreamlit_admin;

@@ -26,5 +26,6 @@ begin
   end loop;
 end;
 $$;
-comment on function dreamlit._compile_capture(text, integer, bigint, regclass, text[], jsonb) is 'Creates a version''s capture functions as the caller, and points the workflow''s trigger functions at them.';
+comment on function dreamlit._compile_capture(text, integer, bigint, regclass, text[], jsonb) is
+  'Creates a version''s capture functions as the caller, and points the workflow''s trigger functions at them.';
 grant execute on function dreamlit._compile_capture(text, integer, bigint, regclass, text[], jsonb) to dreamlit_admin;

@@ -14,4 +14,6 @@ begin
     case when jsonb_array_length(p_events) > 1 then jsonb_build_object('events', jsonb_array_length(p_events)) end);
 end;
 $$;
-comment on function dreamlit._enqueue(bigint, text, jsonb) is 'Puts captured rows into the event queue in the caller''s transaction. Publishers may call it, because their trigger functions run as them.';
+comment on function dreamlit._enqueue(bigint, text, jsonb) is
+  'Puts captured rows into the event queue in the caller''s transaction. Publishers may call it, because their trigger '
+  'functions run as them.';

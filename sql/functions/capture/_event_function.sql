@@ -14,5 +14,6 @@ end;
 $event$ $sql$, p_name, p_capture ->> 'type', p_capture ->> 'old_type',
     dreamlit._when_sql(p_capture, 'p_trigger, p_new, p_old'), dreamlit._event_sql(p_capture, 'p_trigger', 'p_new', 'p_old'));
 $$;
-comment on function dreamlit._event_function(text, jsonb) is 'Returns the SQL that creates a version''s event function: (trigger, new, old) to the event, null if the condition says no.';
+comment on function dreamlit._event_function(text, jsonb) is
+  'Returns the SQL that creates a version''s event function: (trigger, new, old) to the event, null if the condition says no.';
 grant execute on function dreamlit._event_function(text, jsonb) to dreamlit_admin;

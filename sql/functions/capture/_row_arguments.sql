@@ -8,5 +8,6 @@ language sql immutable set search_path = pg_catalog, pg_temp as $$
     case when p_operation = 'insert' then 'null::' || replace(p_capture ->> 'old_type', '%', '%%')
       else dreamlit._row_sql(p_capture -> 'old_columns', p_names, p_old, p_capture ->> 'old_type') end;
 $$;
-comment on function dreamlit._row_arguments(text, jsonb, text[], text, text) is 'Returns the expressions for trigger, new and old of one operation; trigger is the new row, on delete the old one.';
+comment on function dreamlit._row_arguments(text, jsonb, text[], text, text) is
+  'Returns the expressions for trigger, new and old of one operation; trigger is the new row, on delete the old one.';
 grant execute on function dreamlit._row_arguments(text, jsonb, text[], text, text) to dreamlit_admin;

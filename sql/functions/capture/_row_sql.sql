@@ -5,5 +5,6 @@ language sql immutable set search_path = pg_catalog, pg_temp as $$
     p_row || '.%' || array_position(p_names, c.value ->> 'name') || '$I', ', ' order by c.ordinality), ''), replace(p_type, '%', '%%'))
   from jsonb_array_elements(p_columns) with ordinality as c(value, ordinality);
 $$;
-comment on function dreamlit._row_sql(jsonb, text[], text, text) is 'Returns the expression that makes a captured row of the changed row, with placeholders for the column names.';
+comment on function dreamlit._row_sql(jsonb, text[], text, text) is
+  'Returns the expression that makes a captured row of the changed row, with placeholders for the column names.';
 grant execute on function dreamlit._row_sql(jsonb, text[], text, text) to dreamlit_admin;

@@ -29,5 +29,6 @@ $capture$ $sql$,
   from dreamlit._row_arguments(p_operation, p_capture, p_names, 'new', 'old') as s
   cross join dreamlit._row_arguments(p_operation, p_capture, p_names, '($1)', '($2)') as d;
 $$;
-comment on function dreamlit._row_trigger_function(text, text, bigint, text, text, jsonb, text[]) is 'Returns the SQL that creates or replaces a row trigger''s function.';
+comment on function dreamlit._row_trigger_function(text, text, bigint, text, text, jsonb, text[]) is
+  'Returns the SQL that creates or replaces a row trigger''s function.';
 grant execute on function dreamlit._row_trigger_function(text, text, bigint, text, text, jsonb, text[]) to dreamlit_admin;

@@ -18,5 +18,6 @@ begin
   end loop;
 end;
 $$;
-comment on function dreamlit._run_soon(text) is 'Runs DDL as the caller under a lock_timeout of 500 ms, five tries; then raises DL007.';
+comment on function dreamlit._run_soon(text) is
+  'Runs DDL as the caller under a lock_timeout of 500 ms, five tries; then raises DL007.';
 grant execute on function dreamlit._run_soon(text) to dreamlit_admin;

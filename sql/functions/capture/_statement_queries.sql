@@ -20,5 +20,6 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     from dreamlit._row_arguments(p_operation, p_capture, p_names, 'dreamlit_row', 'dreamlit_row') as a
   ) as source;
 $$;
-comment on function dreamlit._statement_queries(text, text, jsonb, text[]) is 'Returns the two queries over a transition table, in chunks of rows: all at once, and row by row under guard.';
+comment on function dreamlit._statement_queries(text, text, jsonb, text[]) is
+  'Returns the two queries over a transition table, in chunks of rows: all at once, and row by row under guard.';
 grant execute on function dreamlit._statement_queries(text, text, jsonb, text[]) to dreamlit_admin;

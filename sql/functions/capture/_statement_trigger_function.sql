@@ -44,5 +44,6 @@ $capture$ $sql$,
     p_name, dreamlit._names_sql(p_anchor), p_names, format(q.fast, variadic p_names), q.fast, p_version_id, p_operation, q.chunk, q.safe)
   from dreamlit._statement_queries(p_operation, p_event, p_capture, p_names) as q;
 $$;
-comment on function dreamlit._statement_trigger_function(text, text, bigint, text, text, jsonb, text[]) is 'Returns the SQL that creates or replaces a statement trigger''s function.';
+comment on function dreamlit._statement_trigger_function(text, text, bigint, text, text, jsonb, text[]) is
+  'Returns the SQL that creates or replaces a statement trigger''s function.';
 grant execute on function dreamlit._statement_trigger_function(text, text, bigint, text, text, jsonb, text[]) to dreamlit_admin;

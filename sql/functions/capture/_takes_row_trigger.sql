@@ -3,5 +3,6 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   select p_operation = 'update' or c.relkind = 'p' or c.relispartition or c.relhassubclass
   from pg_class as c where c.oid = p_table;
 $$;
-comment on function dreamlit._takes_row_trigger(regclass, text) is 'Returns whether an operation on a table is captured row by row: updates, partitioned and inherited tables, partitions.';
+comment on function dreamlit._takes_row_trigger(regclass, text) is
+  'Returns whether an operation on a table is captured row by row: updates, partitioned and inherited tables, partitions.';
 grant execute on function dreamlit._takes_row_trigger(regclass, text) to dreamlit_admin;

@@ -30,5 +30,7 @@ begin
   from (select v_workflow.state <> 'unpublished' and v_previous.definition = p_definition as unchanged) as q;
 end;
 $$;
-comment on function dreamlit._begin_version(jsonb, name) is 'Locks the workflow for publishing and returns the ids of the version to be; unchanged if it is published just so. previous is the published definition.';
+comment on function dreamlit._begin_version(jsonb, name) is
+  'Locks the workflow for publishing and returns the ids of the version to be; unchanged if it is published just so. previous '
+  'is the published definition.';
 grant execute on function dreamlit._begin_version(jsonb, name) to dreamlit_admin;

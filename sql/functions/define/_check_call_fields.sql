@@ -19,5 +19,6 @@ begin
   end loop;
 end;
 $$;
-comment on function dreamlit._check_call_fields(jsonb) is 'Returns the faults of trigger.call, which maps the fields of start()''s payload to types.';
+comment on function dreamlit._check_call_fields(jsonb) is
+  'Returns the faults of trigger.call, which maps the fields of start()''s payload to types.';
 grant execute on function dreamlit._check_call_fields(jsonb) to dreamlit_admin;

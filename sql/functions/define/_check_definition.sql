@@ -27,5 +27,6 @@ begin
   return query select f.* from dreamlit._check_tree(p_definition) as f;
 end;
 $$;
-comment on function dreamlit._check_definition(jsonb) is 'Returns every fault of a definition that can be seen without the database''s tables; no row means none.';
+comment on function dreamlit._check_definition(jsonb) is
+  'Returns every fault of a definition that can be seen without the database''s tables; no row means none.';
 grant execute on function dreamlit._check_definition(jsonb) to dreamlit_admin;

@@ -27,5 +27,6 @@ begin
   end if;
 end;
 $$;
-comment on function dreamlit._check_email(text, jsonb) is 'Returns the faults of an email''s keys; its templates are checked when the shapes of the steps above are known.';
+comment on function dreamlit._check_email(text, jsonb) is
+  'Returns the faults of an email''s keys; its templates are checked when the shapes of the steps above are known.';
 grant execute on function dreamlit._check_email(text, jsonb) to dreamlit_admin;

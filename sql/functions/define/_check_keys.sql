@@ -9,5 +9,6 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   from unnest(p_required) as r(key)
   where not p_object ? r.key or p_object -> r.key = 'null';
 $$;
-comment on function dreamlit._check_keys(text, jsonb, text[], text[]) is 'Returns a fault for each key that is not allowed or is required and missing.';
+comment on function dreamlit._check_keys(text, jsonb, text[], text[]) is
+  'Returns a fault for each key that is not allowed or is required and missing.';
 grant execute on function dreamlit._check_keys(text, jsonb, text[], text[]) to dreamlit_admin;

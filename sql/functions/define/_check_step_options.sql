@@ -21,5 +21,6 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   where p_step ? 'attempts' and (p_step ->> 'attempts' !~ '^[0-9]{1,2}$' or (p_step ->> 'attempts') ~ '^0+$' or length(p_step ->> 'attempts') = 2 and p_step ->> 'attempts' > '50'
     or jsonb_typeof(p_step -> 'attempts') <> 'number');
 $$;
-comment on function dreamlit._check_step_options(text, jsonb) is 'Returns the faults of a step''s id, collect, lane, when_uncertain and attempts.';
+comment on function dreamlit._check_step_options(text, jsonb) is
+  'Returns the faults of a step''s id, collect, lane, when_uncertain and attempts.';
 grant execute on function dreamlit._check_step_options(text, jsonb) to dreamlit_admin;

@@ -1,5 +1,6 @@
 -- A template reads the trigger, the old row and the query steps above it.
-create or replace function dreamlit._check_template_uses(p_place text, p_references jsonb, p_scope jsonb) returns setof dreamlit._fault
+create or replace function dreamlit._check_template_uses(p_place text, p_references jsonb, p_scope jsonb)
+returns setof dreamlit._fault
 language sql stable set search_path = pg_catalog, pg_temp as $$
   select format('%s.%s', p_place, r.value ->> 'field'), concat_ws(' ', r.value ->> 'error', 'in line ' || (r.value ->> 'line')),
     coalesce(r.value ->> 'hint', 'mend the template')
@@ -19,5 +20,6 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   where s.value ->> 'alias' not in ('trigger', 'old') and not (s.value ->> 'list')::boolean and r.value #>> '{path,1}' is not null
     and not exists (select from jsonb_array_elements(s.value -> 'columns') as c where c.value ->> 'name' = r.value #>> '{path,1}');
 $$;
-comment on function dreamlit._check_template_uses(text, jsonb, jsonb) is 'Returns the faults of a step''s templates: what does not parse, and names that are not in its scope.';
+comment on function dreamlit._check_template_uses(text, jsonb, jsonb) is
+  'Returns the faults of a step''s templates: what does not parse, and names that are not in its scope.';
 grant execute on function dreamlit._check_template_uses(text, jsonb, jsonb) to dreamlit_admin;

@@ -7,5 +7,6 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   from jsonb_each(p_object) as k(key, value)
   where k.key = any (p_keys) and (jsonb_typeof(k.value) <> 'string' or trim(k.value #>> '{}') = '');
 $$;
-comment on function dreamlit._check_texts(text, jsonb, text[]) is 'Returns a fault for each of the named keys whose value is not a non-empty text.';
+comment on function dreamlit._check_texts(text, jsonb, text[]) is
+  'Returns a fault for each of the named keys whose value is not a non-empty text.';
 grant execute on function dreamlit._check_texts(text, jsonb, text[]) to dreamlit_admin;

@@ -23,5 +23,6 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     and not exists (select from steps as m where m.parent <> 'trigger' and m.parent <> all (coalesce(ids.names, '{}')))
     and not exists (select from steps as m where m.name is null);
 $$;
-comment on function dreamlit._check_tree(jsonb) is 'Returns the faults of how the steps hang together: duplicate ids, missing parents, circles.';
+comment on function dreamlit._check_tree(jsonb) is
+  'Returns the faults of how the steps hang together: duplicate ids, missing parents, circles.';
 grant execute on function dreamlit._check_tree(jsonb) to dreamlit_admin;

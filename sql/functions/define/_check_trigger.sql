@@ -31,5 +31,6 @@ begin
     where jsonb_typeof(c.value) <> 'string';
 end;
 $$;
-comment on function dreamlit._check_trigger(jsonb) is 'Returns the faults of a definition''s trigger that can be seen without looking at the table.';
+comment on function dreamlit._check_trigger(jsonb) is
+  'Returns the faults of a definition''s trigger that can be seen without looking at the table.';
 grant execute on function dreamlit._check_trigger(jsonb) to dreamlit_admin;

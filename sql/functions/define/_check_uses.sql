@@ -1,5 +1,6 @@
 -- Column names of the trigger's row, in SQL and templates alike, against what the table (or the call) has.
-create or replace function dreamlit._check_uses(p_table regclass, p_columns jsonb, p_uses jsonb, p_operations text[]) returns setof dreamlit._fault
+create or replace function dreamlit._check_uses(p_table regclass, p_columns jsonb, p_uses jsonb, p_operations text[])
+returns setof dreamlit._fault
 language sql stable set search_path = pg_catalog, pg_temp as $$
   with columns as (
     select c.value ->> 'name' as name, coalesce((c.value ->> 'virtual')::boolean, false) as is_virtual
@@ -33,5 +34,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   from uses as u
   where u.alias = 'new' and u.column_name is not null and p_operations = array['delete'];
 $$;
-comment on function dreamlit._check_uses(regclass, jsonb, jsonb, text[]) is 'Returns a fault for each column of trigger, new or old that is not there, is not readable by the current role, or has no row to be read from.';
+comment on function dreamlit._check_uses(regclass, jsonb, jsonb, text[]) is
+  'Returns a fault for each column of trigger, new or old that is not there, is not readable by the current role, or has no row '
+  'to be read from.';
 grant execute on function dreamlit._check_uses(regclass, jsonb, jsonb, text[]) to dreamlit_admin;

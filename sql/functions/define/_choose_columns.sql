@@ -12,5 +12,6 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   where c.value ->> 'name' = any (p_always)
      or exists (select from uses as u where u.column_name is null or u.column_name = c.value ->> 'name');
 $$;
-comment on function dreamlit._choose_columns(jsonb, jsonb, text[], text[]) is 'Returns those of p_columns ({"name", "type"}) that the uses read under the aliases, and those always wanted.';
+comment on function dreamlit._choose_columns(jsonb, jsonb, text[], text[]) is
+  'Returns those of p_columns ({"name", "type"}) that the uses read under the aliases, and those always wanted.';
 grant execute on function dreamlit._choose_columns(jsonb, jsonb, text[], text[]) to dreamlit_admin;

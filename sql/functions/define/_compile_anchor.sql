@@ -10,5 +10,6 @@ begin
     p_table));
 end;
 $$;
-comment on function dreamlit._compile_anchor(text, regclass, text[]) is 'Creates the function that pins the captured columns of a watched table; it is never called.';
+comment on function dreamlit._compile_anchor(text, regclass, text[]) is
+  'Creates the function that pins the captured columns of a watched table; it is never called.';
 grant execute on function dreamlit._compile_anchor(text, regclass, text[]) to dreamlit_admin;

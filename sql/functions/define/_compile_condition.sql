@@ -25,5 +25,7 @@ exception when others then
   return jsonb_build_array((p_place, sqlerrm, dreamlit._hint_for(sqlstate, 'expression'))::dreamlit._fault);
 end;
 $$;
-comment on function dreamlit._compile_condition(text, text, text, text, text, text, text, text) is 'Compiles trigger.when or trigger.key into p_name(trigger, new, old), and into the batch function p_items_name; returns its faults.';
+comment on function dreamlit._compile_condition(text, text, text, text, text, text, text, text) is
+  'Compiles trigger.when or trigger.key into p_name(trigger, new, old), and into the batch function p_items_name; returns its '
+  'faults.';
 grant execute on function dreamlit._compile_condition(text, text, text, text, text, text, text, text) to dreamlit_admin;

@@ -15,5 +15,6 @@ exception when others then
   return jsonb_build_array((p_place, sqlerrm, dreamlit._hint_for(sqlstate, 'expression'))::dreamlit._fault);
 end;
 $$;
-comment on function dreamlit._compile_expression(text, text, text, jsonb, text, text) is 'Compiles an SQL expression into the batch function p_name; returns its faults as a list, empty if there are none.';
+comment on function dreamlit._compile_expression(text, text, text, jsonb, text, text) is
+  'Compiles an SQL expression into the batch function p_name; returns its faults as a list, empty if there are none.';
 grant execute on function dreamlit._compile_expression(text, text, text, jsonb, text, text) to dreamlit_admin;

@@ -7,5 +7,6 @@ begin
     p_name, p_type));
 end;
 $$;
-comment on function dreamlit._compile_payload(text, text) is 'Creates a version''s function that turns a payload given by hand into one of the right columns and types.';
+comment on function dreamlit._compile_payload(text, text) is
+  'Creates a version''s function that turns a payload given by hand into one of the right columns and types.';
 grant execute on function dreamlit._compile_payload(text, text) to dreamlit_admin;

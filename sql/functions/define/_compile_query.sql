@@ -27,5 +27,6 @@ exception when others then
     (p_step.place || '.query', sqlerrm, coalesce(nullif(v_hint, ''), dreamlit._hint_for(sqlstate, 'query')))::dreamlit._fault));
 end;
 $$;
-comment on function dreamlit._compile_query(text, text, integer, record, jsonb) is 'Compiles a query step and the type of its rows; returns {"faults"} or {"sql_function", "scope"}.';
+comment on function dreamlit._compile_query(text, text, integer, record, jsonb) is
+  'Compiles a query step and the type of its rows; returns {"faults"} or {"sql_function", "scope"}.';
 grant execute on function dreamlit._compile_query(text, text, integer, record, jsonb) to dreamlit_admin;

@@ -31,5 +31,7 @@ begin
   return coalesce(v_answer, '{}') || jsonb_build_object('faults', v_faults);
 end;
 $$;
-comment on function dreamlit._compile_step(text, text, integer, record, jsonb, jsonb) is 'Compiles a step; returns {"faults", "if_function", "sql_function", "scope"} with scope the entry that a query adds for the steps below.';
+comment on function dreamlit._compile_step(text, text, integer, record, jsonb, jsonb) is
+  'Compiles a step; returns {"faults", "if_function", "sql_function", "scope"} with scope the entry that a query adds for the '
+  'steps below.';
 grant execute on function dreamlit._compile_step(text, text, integer, record, jsonb, jsonb) to dreamlit_admin;

@@ -32,5 +32,7 @@ begin
     'key_items', case when p_trigger ? 'key' then v_key_items end);
 end;
 $$;
-comment on function dreamlit._compile_trigger(text, text, integer, jsonb, regclass, jsonb, jsonb) is 'Compiles what the trigger needs besides its trigger functions; returns the names and columns that _compile_capture takes, and faults.';
+comment on function dreamlit._compile_trigger(text, text, integer, jsonb, regclass, jsonb, jsonb) is
+  'Compiles what the trigger needs besides its trigger functions; returns the names and columns that _compile_capture takes, '
+  'and faults.';
 grant execute on function dreamlit._compile_trigger(text, text, integer, jsonb, regclass, jsonb, jsonb) to dreamlit_admin;

@@ -62,5 +62,7 @@ begin
     'faults', dreamlit._distinct_faults(v_faults), 'table', v_table, 'operations', to_jsonb(v_operations), 'capture', v_capture, 'steps', v_steps);
 end;
 $$;
-comment on function dreamlit._compile_version(text, integer, jsonb, jsonb) is 'Compiles a checked definition as the caller; returns {"faults", "table", "operations", "capture", "steps"}. Nothing of it stays if the caller rolls back.';
+comment on function dreamlit._compile_version(text, integer, jsonb, jsonb) is
+  'Compiles a checked definition as the caller; returns {"faults", "table", "operations", "capture", "steps"}. Nothing of it '
+  'stays if the caller rolls back.';
 grant execute on function dreamlit._compile_version(text, integer, jsonb, jsonb) to dreamlit_admin;

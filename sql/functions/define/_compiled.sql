@@ -1,6 +1,7 @@
 -- The engine calls what publishers own. A publisher could turn such a function into one that runs with the caller's rights,
 -- so each call is preceded by this.
-create or replace function dreamlit._compiled(p_function text, p_publisher name, p_arguments text default '(bigint[], jsonb[])') returns text
+create or replace function dreamlit._compiled(p_function text, p_publisher name, p_arguments text default '(bigint[], jsonb[])')
+returns text
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
   v_oid regprocedure := to_regprocedure(p_function || p_arguments);
@@ -19,4 +20,6 @@ begin
   return p_function;
 end;
 $$;
-comment on function dreamlit._compiled(text, name, text) is 'Returns the name of a compiled function if it still runs with its publisher''s rights only; raises DL003 if it is gone, DL004 if it was tampered with.';
+comment on function dreamlit._compiled(text, name, text) is
+  'Returns the name of a compiled function if it still runs with its publisher''s rights only; raises DL003 if it is gone, '
+  'DL004 if it was tampered with.';

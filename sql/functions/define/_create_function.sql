@@ -6,5 +6,6 @@ begin
   execute format('grant execute on function %s to dreamlit_owner', p_signature);
 end;
 $$;
-comment on function dreamlit._create_function(text, text, text) is 'Creates a compiled function as the caller and lets nobody but the caller and the engine''s owner call it.';
+comment on function dreamlit._create_function(text, text, text) is
+  'Creates a compiled function as the caller and lets nobody but the caller and the engine''s owner call it.';
 grant execute on function dreamlit._create_function(text, text, text) to dreamlit_admin;

@@ -19,5 +19,6 @@ end $sql$,
   execute format('select from %s(''{}'', ''{}'')', p_name);
 end;
 $$;
-comment on function dreamlit._create_item_function(text, text, text, text, jsonb, text) is 'Creates the compiled batch function of a step and calls it once with no items, so that missing rights show at publish.';
+comment on function dreamlit._create_item_function(text, text, text, text, jsonb, text) is
+  'Creates the compiled batch function of a step and calls it once with no items, so that missing rights show at publish.';
 grant execute on function dreamlit._create_item_function(text, text, text, text, jsonb, text) to dreamlit_admin;

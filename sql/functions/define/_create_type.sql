@@ -8,5 +8,6 @@ begin
   execute format('grant usage on type %s to dreamlit_owner', p_name);
 end;
 $$;
-comment on function dreamlit._create_type(text, jsonb) is 'Creates a composite type from a list of {"name", "type"}, for the engine''s owner to use.';
+comment on function dreamlit._create_type(text, jsonb) is
+  'Creates a composite type from a list of {"name", "type"}, for the engine''s owner to use.';
 grant execute on function dreamlit._create_type(text, jsonb) to dreamlit_admin;

@@ -6,5 +6,6 @@ language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
     else format('use one of: %s', array_to_string(p_words, ', '))
   end;
 $$;
-comment on function dreamlit._did_you_mean(text, text[]) is 'Returns the hint for a word that is not among p_words: the nearest one, or all of them.';
+comment on function dreamlit._did_you_mean(text, text[]) is
+  'Returns the hint for a word that is not among p_words: the nearest one, or all of them.';
 grant execute on function dreamlit._did_you_mean(text, text[]) to dreamlit_admin;

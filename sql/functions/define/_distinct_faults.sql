@@ -8,5 +8,6 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     where g.value ->> 'place' = f.value ->> 'place' and g.ordinality < f.ordinality
       and (f.value = g.value or f.value ->> 'fact' like 'column % does not exist'));
 $$;
-comment on function dreamlit._distinct_faults(jsonb) is 'Returns the faults without repetitions, and without PostgreSQL''s word on a column that we named already.';
+comment on function dreamlit._distinct_faults(jsonb) is
+  'Returns the faults without repetitions, and without PostgreSQL''s word on a column that we named already.';
 grant execute on function dreamlit._distinct_faults(jsonb) to dreamlit_admin;

@@ -26,4 +26,6 @@ begin
   return v_count;
 end;
 $$;
-comment on function dreamlit._drop_unused_versions(boolean) is 'Drops the compiled functions of versions that nothing can run on any more, and returns how many versions; with p_at_once failed runs of unpublished workflows do not count.';
+comment on function dreamlit._drop_unused_versions(boolean) is
+  'Drops the compiled functions of versions that nothing can run on any more, and returns how many versions; with p_at_once '
+  'failed runs of unpublished workflows do not count.';

@@ -20,5 +20,6 @@ begin
   return v_previous[length(v_right) + 1];
 end;
 $$;
-comment on function dreamlit._edit_distance(text, text) is 'Returns the Levenshtein distance of two words, of which it reads 64 characters.';
+comment on function dreamlit._edit_distance(text, text) is
+  'Returns the Levenshtein distance of two words, of which it reads 64 characters.';
 grant execute on function dreamlit._edit_distance(text, text) to dreamlit_admin;

@@ -11,4 +11,5 @@ begin
   execute format('grant execute on function dreamlit._enqueue(bigint, text, jsonb), dreamlit._readable(json) to %I', p_publisher);
 end;
 $$;
-comment on function dreamlit._grant_publisher(name) is 'Grants a publisher what its trigger functions need, and nothing else: to enqueue events.';
+comment on function dreamlit._grant_publisher(name) is
+  'Grants a publisher what its trigger functions need, and nothing else: to enqueue events.';

@@ -9,5 +9,6 @@ language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
     else format('mend the %s', p_what)
   end;
 $$;
-comment on function dreamlit._hint_for(text, text) is 'Returns the hint for an SQLSTATE met while compiling, where PostgreSQL gave none.';
+comment on function dreamlit._hint_for(text, text) is
+  'Returns the hint for an SQLSTATE met while compiling, where PostgreSQL gave none.';
 grant execute on function dreamlit._hint_for(text, text) to dreamlit_admin;

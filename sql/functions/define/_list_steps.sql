@@ -16,5 +16,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   ) with ordinality as s(value, ordinality)
   where jsonb_typeof(s.value) = 'object';
 $$;
-comment on function dreamlit._list_steps(jsonb) is 'Returns the steps of a definition: position from 1, place, id, kind (null if none can be told), parent''s id (the step above unless after says otherwise).';
+comment on function dreamlit._list_steps(jsonb) is
+  'Returns the steps of a definition: position from 1, place, id, kind (null if none can be told), parent''s id (the step above '
+  'unless after says otherwise).';
 grant execute on function dreamlit._list_steps(jsonb) to dreamlit_admin;

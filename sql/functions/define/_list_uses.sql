@@ -17,5 +17,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   from jsonb_each(p_references) as p cross join lateral jsonb_array_elements(p.value) as r(value)
   where r.value ? 'path';
 $$;
-comment on function dreamlit._list_uses(jsonb, jsonb) is 'Returns every name that the SQL and the templates of a definition read: its place, the alias, and the column (null: the whole row).';
+comment on function dreamlit._list_uses(jsonb, jsonb) is
+  'Returns every name that the SQL and the templates of a definition read: its place, the alias, and the column (null: the '
+  'whole row).';
 grant execute on function dreamlit._list_uses(jsonb, jsonb) to dreamlit_admin;

@@ -13,5 +13,6 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   from ordered as o
   order by o.depth, o.step_position;
 $$;
-comment on function dreamlit._order_steps(jsonb) is 'Returns the steps of a checked definition, parents first; below_query says whether a fan-out stands above.';
+comment on function dreamlit._order_steps(jsonb) is
+  'Returns the steps of a checked definition, parents first; below_query says whether a fan-out stands above.';
 grant execute on function dreamlit._order_steps(jsonb) to dreamlit_admin;

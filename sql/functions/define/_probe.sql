@@ -14,5 +14,7 @@ begin
   drop view dreamlit_workflows.dreamlit_probe;
 end;
 $$;
-comment on function dreamlit._probe(text, text) is 'Returns the columns of one read-only query without running it; raises what PostgreSQL says if it does not compile or is not one query.';
+comment on function dreamlit._probe(text, text) is
+  'Returns the columns of one read-only query without running it; raises what PostgreSQL says if it does not compile or is not '
+  'one query.';
 grant execute on function dreamlit._probe(text, text) to dreamlit_admin;

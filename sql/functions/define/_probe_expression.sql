@@ -16,5 +16,7 @@ exception when others then
   return next (p_place, sqlerrm, coalesce(nullif(v_hint, ''), dreamlit._hint_for(sqlstate, 'expression')))::dreamlit._fault;
 end;
 $$;
-comment on function dreamlit._probe_expression(text, text, text, jsonb, text) is 'Returns a fault if an SQL expression does not compile over its scope or is not of the type; PostgreSQL''s own message is the fact.';
+comment on function dreamlit._probe_expression(text, text, text, jsonb, text) is
+  'Returns a fault if an SQL expression does not compile over its scope or is not of the type; PostgreSQL''s own message is the '
+  'fact.';
 grant execute on function dreamlit._probe_expression(text, text, text, jsonb, text) to dreamlit_admin;

@@ -24,5 +24,6 @@ begin
   return query select v_definition ->> 'workflow', v_begun.version, true;
 end;
 $$;
-comment on function dreamlit._publish(jsonb, text) is 'What publish does, under a pinned path; p_search_path is the caller''s, for the definition''s SQL.';
+comment on function dreamlit._publish(jsonb, text) is
+  'What publish does, under a pinned path; p_search_path is the caller''s, for the definition''s SQL.';
 grant execute on function dreamlit._publish(jsonb, text) to dreamlit_admin;

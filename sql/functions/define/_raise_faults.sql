@@ -15,5 +15,6 @@ begin
     hint = 'mend them and publish again; nothing has been changed';
 end;
 $$;
-comment on function dreamlit._raise_faults(jsonb, jsonb) is 'Raises DL001 with all faults, the list as DETAIL; does nothing if there are none.';
+comment on function dreamlit._raise_faults(jsonb, jsonb) is
+  'Raises DL001 with all faults, the list as DETAIL; does nothing if there are none.';
 grant execute on function dreamlit._raise_faults(jsonb, jsonb) to dreamlit_admin;

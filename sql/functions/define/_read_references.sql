@@ -19,5 +19,6 @@ begin
   return coalesce(v_references, '{}');
 end;
 $$;
-comment on function dreamlit._read_references(jsonb) is 'Returns {"steps[0].email": [{"field", "path"} or {"field", "error", "line"}]}: what the templates of a definition read.';
+comment on function dreamlit._read_references(jsonb) is
+  'Returns {"steps[0].email": [{"field", "path"} or {"field", "error", "line"}]}: what the templates of a definition read.';
 grant execute on function dreamlit._read_references(jsonb) to dreamlit_admin;

@@ -30,5 +30,7 @@ begin
   perform dreamlit._drop_unused_versions();
 end;
 $$;
-comment on function dreamlit._save_version(bigint, bigint, integer, jsonb, name, jsonb) is 'Stores a compiled version and makes it the workflow''s own. Raises DL004 if a compiled function is not the publisher''s definer function.';
+comment on function dreamlit._save_version(bigint, bigint, integer, jsonb, name, jsonb) is
+  'Stores a compiled version and makes it the workflow''s own. Raises DL004 if a compiled function is not the publisher''s '
+  'definer function.';
 grant execute on function dreamlit._save_version(bigint, bigint, integer, jsonb, name, jsonb) to dreamlit_admin;

@@ -11,5 +11,6 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     end, E'\n  ' order by s.ordinality), '')
   from jsonb_array_elements(p_scope) with ordinality as s(value, ordinality);
 $$;
-comment on function dreamlit._scope_sql(jsonb, text) is 'Returns the lateral joins that put a scope''s rows, read from the jsonb expression p_item, under their aliases.';
+comment on function dreamlit._scope_sql(jsonb, text) is
+  'Returns the lateral joins that put a scope''s rows, read from the jsonb expression p_item, under their aliases.';
 grant execute on function dreamlit._scope_sql(jsonb, text) to dreamlit_admin;

@@ -11,4 +11,5 @@ begin
   return p_to;
 end;
 $$;
-comment on function dreamlit._set_workflow_state(text, text, text) is 'Moves a published workflow between active and paused; being there already is fine.';
+comment on function dreamlit._set_workflow_state(text, text, text) is
+  'Moves a published workflow between active and paused; being there already is fine.';

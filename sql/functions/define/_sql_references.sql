@@ -15,5 +15,7 @@ language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
   from bare cross join lateral regexp_matches(
     bare.text, '(?<![.\w"])([a-zA-Z_]\w*)\M(?:\s*\)?\s*\.\s*("(?:[^"]|"")+"|\w+))?', 'g') as m;
 $$;
-comment on function dreamlit._sql_references(text) is 'Returns each identifier of an SQL text with the column named after it, null where the whole row is meant or it is another word.';
+comment on function dreamlit._sql_references(text) is
+  'Returns each identifier of an SQL text with the column named after it, null where the whole row is meant or it is another '
+  'word.';
 grant execute on function dreamlit._sql_references(text) to dreamlit_admin;

@@ -10,5 +10,6 @@ language sql immutable set search_path = pg_catalog, pg_temp as $$
     'when_uncertain', case when p_kind in ('email', 'slack') then coalesce(p_step -> 'when_uncertain', '"hold"') end,
     'attempts', coalesce(p_step -> 'attempts', case p_kind when 'email' then '10' when 'slack' then '8' else '5' end::jsonb)));
 $$;
-comment on function dreamlit._step_settings(text, jsonb, boolean) is 'Returns the settings of a step with their defaults: wait, collect, templates, lane, when_uncertain, attempts.';
+comment on function dreamlit._step_settings(text, jsonb, boolean) is
+  'Returns the settings of a step with their defaults: wait, collect, templates, lane, when_uncertain, attempts.';
 grant execute on function dreamlit._step_settings(text, jsonb, boolean) to dreamlit_admin;

@@ -7,5 +7,7 @@ begin
   end if;
 end;
 $$;
-comment on function dreamlit._unwatch(text, text) is 'Drops a workflow''s trigger for one operation with its function. Takes ACCESS EXCLUSIVE on the table, briefly; raises DL007 if it cannot.';
+comment on function dreamlit._unwatch(text, text) is
+  'Drops a workflow''s trigger for one operation with its function. Takes ACCESS EXCLUSIVE on the table, briefly; raises DL007 '
+  'if it cannot.';
 grant execute on function dreamlit._unwatch(text, text) to dreamlit_admin;

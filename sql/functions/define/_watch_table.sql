@@ -19,5 +19,6 @@ begin
   end if;
 end;
 $$;
-comment on function dreamlit._watch_table(jsonb, bigint, integer, jsonb, jsonb) is 'Points the workflow''s triggers at the new version.';
+comment on function dreamlit._watch_table(jsonb, bigint, integer, jsonb, jsonb) is
+  'Points the workflow''s triggers at the new version.';
 grant execute on function dreamlit._watch_table(jsonb, bigint, integer, jsonb, jsonb) to dreamlit_admin;

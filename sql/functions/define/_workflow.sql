@@ -11,4 +11,5 @@ begin
   return v_workflow;
 end;
 $$;
-comment on function dreamlit._workflow(text) is 'Returns the workflow of that name; raises DL002 with the nearest name if there is none.';
+comment on function dreamlit._workflow(text) is
+  'Returns the workflow of that name; raises DL002 with the nearest name if there is none.';

@@ -5,7 +5,8 @@ language sql as $$
   from dreamlit._publish(definition, pg_catalog.current_setting('search_path')) as p;
 $$;
 comment on function dreamlit.publish(jsonb) is
-'Publishes a workflow''s definition as the calling role: compiles its SQL, puts its triggers on the table. Returns the workflow, its version, and
-whether that is a new one: the same definition again changes nothing. Raises DL001 with every fault (DETAIL: a JSON list of {place, fact, hint}), DL003 if
-another role publishes this workflow, DL007 if the table stays locked; then nothing has changed. Runs in the caller''s transaction.';
+  'Publishes a workflow''s definition as the calling role: compiles its SQL, puts its triggers on the table. Returns the '
+  'workflow, its version, and whether that is a new one: the same definition again changes nothing. Raises DL001 with every '
+  'fault (DETAIL: a JSON list of {place, fact, hint}), DL003 if another role publishes this workflow, DL007 if the table stays '
+  'locked; then nothing has changed. Runs in the caller''s transaction.';
 grant execute on function dreamlit.publish(jsonb) to dreamlit_admin;

@@ -15,6 +15,7 @@ begin
 end;
 $$;
 comment on function dreamlit.unpublish(text, boolean) is
-'Takes a workflow''s triggers off its table. Open runs finish on their version unless cancel_runs; returns how many are open. Their version''s functions,
-which pin the columns they use, go when the last run has ended. Raises DL002 if there is no such workflow, DL007 if the table stays locked.';
+  'Takes a workflow''s triggers off its table. Open runs finish on their version unless cancel_runs; returns how many are open. '
+  'Their version''s functions, which pin the columns they use, go when the last run has ended. Raises DL002 if there is no such '
+  'workflow, DL007 if the table stays locked.';
 grant execute on function dreamlit.unpublish(text, boolean) to dreamlit_admin;

@@ -34,4 +34,5 @@ begin
   return v_event;
 end;
 $$;
-comment on function dreamlit._check_payload(text, dreamlit._versions, jsonb) is 'Returns the event of a payload given by hand; raises DL001 for unknown fields and wrong values.';
+comment on function dreamlit._check_payload(text, dreamlit._versions, jsonb) is
+  'Returns the event of a payload given by hand; raises DL001 for unknown fields and wrong values.';

@@ -63,4 +63,5 @@ begin
 end;
 $$;
 comment on function dreamlit._launch_runs(integer, bigint) is
-'Starts the runs of about p_limit waiting events (or of the one queue message p_msg_id) and returns how many events it took. An event whose key has an open run is logged as ignored.';
+  'Starts the runs of about p_limit waiting events (or of the one queue message p_msg_id) and returns how many events it took. '
+  'An event whose key has an open run is logged as ignored.';

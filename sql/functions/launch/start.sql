@@ -26,6 +26,8 @@ begin
 end;
 $$;
 comment on function dreamlit.start(text, jsonb) is
-'Starts a run by hand and returns its id; the condition of the trigger is not asked. payload holds the captured columns by name: dreamlit.start(''welcome'', ''{"email": "a@example.com"}'').
-Raises DL001 for a field that the version does not capture or a value of the wrong type, DL002 for an unknown workflow, DL003 if it is not published or its key has an open run. The run begins when the caller commits.';
+  'Starts a run by hand and returns its id; the condition of the trigger is not asked. payload holds the captured columns by '
+  'name: dreamlit.start(''welcome'', ''{"email": "a@example.com"}''). Raises DL001 for a field that the version does not '
+  'capture or a value of the wrong type, DL002 for an unknown workflow, DL003 if it is not published or its key has an open '
+  'run. The run begins when the caller commits.';
 grant execute on function dreamlit.start(text, jsonb) to dreamlit_admin;

@@ -28,4 +28,5 @@ exception when lock_not_available then
   return v_count;  -- somebody reads the history just now; the next hour will do
 end;
 $$;
-comment on function dreamlit._drop_old_partitions() is 'Drops the days of history beyond the setting keep_history, and returns how many partitions went.';
+comment on function dreamlit._drop_old_partitions() is
+  'Drops the days of history beyond the setting keep_history, and returns how many partitions went.';

@@ -23,4 +23,5 @@ begin
   return v_count;
 end;
 $$;
-comment on function dreamlit._ensure_partitions() is 'Makes the partitions of the coming days where they are missing, and returns how many it made.';
+comment on function dreamlit._ensure_partitions() is
+  'Makes the partitions of the coming days where they are missing, and returns how many it made.';

@@ -20,5 +20,7 @@ exception when others then
   raise warning 'dreamlit chore %: % (%)', v_chore, sqlerrm, sqlstate;
 end;
 $$;
-comment on function dreamlit._housekeep() is 'Does the one chore of the engine that is due, if any: reaping interrupted deliveries, dropping old partitions and unused versions.';
+comment on function dreamlit._housekeep() is
+  'Does the one chore of the engine that is due, if any: reaping interrupted deliveries, dropping old partitions and unused '
+  'versions.';
 grant execute on function dreamlit._housekeep() to dreamlit_admin;

@@ -28,4 +28,5 @@ begin
   perform dreamlit._settle(v_tasks, 'cancelled');
 end;
 $$;
-comment on function dreamlit._cancel_messages(bigint[]) is 'Takes messages off the outbox whose delivery has not begun, or that are uncertain, and ends their tasks as cancelled.';
+comment on function dreamlit._cancel_messages(bigint[]) is
+  'Takes messages off the outbox whose delivery has not begun, or that are uncertain, and ends their tasks as cancelled.';

@@ -13,4 +13,5 @@ begin
   perform dreamlit._settle(v_task_ids, 'cancelled');
 end;
 $$;
-comment on function dreamlit._cancel_tasks(bigint[]) is 'Ends the open tasks of runs as cancelled, save those that somebody is working on.';
+comment on function dreamlit._cancel_tasks(bigint[]) is
+  'Ends the open tasks of runs as cancelled, save those that somebody is working on.';

@@ -21,4 +21,5 @@ begin
   end loop;
 end;
 $$;
-comment on function dreamlit._queue_again(bigint[], timestamptz[]) is 'Puts messages that are in no queue back into their lane, with their attempts counted from none.';
+comment on function dreamlit._queue_again(bigint[], timestamptz[]) is
+  'Puts messages that are in no queue back into their lane, with their attempts counted from none.';

@@ -27,4 +27,5 @@ exception when unique_violation then
   raise exception using errcode = 'DL003', message = format('another run with the key of run %s is open', p_run_id), hint = 'wait for its end, or cancel it';
 end;
 $$;
-comment on function dreamlit._reopen_run(bigint) is 'Locks a run with failed tasks, bringing it back from the history if it has finished; raises DL002 or DL003.';
+comment on function dreamlit._reopen_run(bigint) is
+  'Locks a run with failed tasks, bringing it back from the history if it has finished; raises DL002 or DL003.';

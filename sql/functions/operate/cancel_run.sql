@@ -14,6 +14,6 @@ begin
 end;
 $$;
 comment on function dreamlit.cancel_run(bigint) is
-'Cancels an open run: its tasks end as cancelled and its queued messages are not sent; a delivery that has begun is left to end. Returns cancelled, or the state of a run that had
-finished before. Raises DL002 if there is no such run.';
+  'Cancels an open run: its tasks end as cancelled and its queued messages are not sent; a delivery that has begun is left to '
+  'end. Returns cancelled, or the state of a run that had finished before. Raises DL002 if there is no such run.';
 grant execute on function dreamlit.cancel_run(bigint) to dreamlit_admin;

@@ -14,5 +14,6 @@ begin
 end;
 $$;
 comment on function dreamlit.discard(bigint, boolean) is
-'Settles a message that is held as uncertain without sending it again: as failed, or as sent if you know that it was delivered. Returns its state. Raises DL002, or DL003 if the message is not held.';
+  'Settles a message that is held as uncertain without sending it again: as failed, or as sent if you know that it was '
+  'delivered. Returns its state. Raises DL002, or DL003 if the message is not held.';
 grant execute on function dreamlit.discard(bigint, boolean) to dreamlit_admin;

@@ -8,5 +8,6 @@ begin
 end;
 $$;
 comment on function dreamlit.release(bigint) is
-'Sends a message that is held as uncertain once more, on your word that it did not arrive or may arrive twice. Returns its state. Raises DL002, or DL003 if the message is not held.';
+  'Sends a message that is held as uncertain once more, on your word that it did not arrive or may arrive twice. Returns its '
+  'state. Raises DL002, or DL003 if the message is not held.';
 grant execute on function dreamlit.release(bigint) to dreamlit_admin;

@@ -34,5 +34,6 @@ begin
 end;
 $$;
 comment on function dreamlit.retry_run(bigint) is
-'Resumes the failed tasks of a run where they failed, on the version it ran on, and returns how many. Raises DL002 if there is no such run, DL003 if nothing of it has failed or its version has been retired.';
+  'Resumes the failed tasks of a run where they failed, on the version it ran on, and returns how many. Raises DL002 if there '
+  'is no such run, DL003 if nothing of it has failed or its version has been retired.';
 grant execute on function dreamlit.retry_run(bigint) to dreamlit_admin;

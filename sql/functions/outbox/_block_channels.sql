@@ -17,4 +17,5 @@ language sql set search_path = pg_catalog, pg_temp as $$
   ) as b
   where c.channel = b.channel and (b.blocked or b.retry_after > 0 or (b.sent and c.reason is not null));
 $$;
-comment on function dreamlit._block_channels(dreamlit._result[]) is 'Stops channels after a configuration fault or a provider''s Retry-After, and opens them again after a delivery.';
+comment on function dreamlit._block_channels(dreamlit._result[]) is
+  'Stops channels after a configuration fault or a provider''s Retry-After, and opens them again after a delivery.';

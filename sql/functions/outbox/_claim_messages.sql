@@ -21,4 +21,5 @@ begin
   return query select c.message_id, c.attempt, c.content, c.lease_until from unnest(v_claimed) as c;
 end;
 $$;
-comment on function dreamlit._claim_messages(text, integer, interval, text) is 'Leases messages of one queue; those of a run being cancelled are cancelled instead.';
+comment on function dreamlit._claim_messages(text, integer, interval, text) is
+  'Leases messages of one queue; those of a run being cancelled are cancelled instead.';

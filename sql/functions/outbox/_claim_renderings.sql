@@ -17,4 +17,5 @@ begin
   using p_quantity, p_lease, p_sender;
 end;
 $$;
-comment on function dreamlit._claim_renderings(integer, interval, text) is 'Leases tasks to be rendered; templates stand in the first row of each step.';
+comment on function dreamlit._claim_renderings(integer, interval, text) is
+  'Leases tasks to be rendered; templates stand in the first row of each step.';

@@ -15,4 +15,5 @@ language sql immutable set search_path = pg_catalog, pg_temp as $$
     where q.msg_id = ready.msg_id
     returning q.msg_id, q.read_ct, q.vt, q.message$sql$, 'q_' || p_queue);
 $$;
-comment on function dreamlit._lease_sql(text) is 'Returns the statement that leases rows of an outbox queue: $1 quantity, $2 lease, $3 sender.';
+comment on function dreamlit._lease_sql(text) is
+  'Returns the statement that leases rows of an outbox queue: $1 quantity, $2 lease, $3 sender.';

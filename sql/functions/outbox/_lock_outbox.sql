@@ -19,4 +19,5 @@ language sql set search_path = pg_catalog, pg_temp as $$
   union all select e.msg_id, 'dreamlit_slack_bulk', e.read_ct, e.message, e.headers from slack_bulk as e
   union all select e.msg_id, 'dreamlit_render', e.read_ct, e.message, e.headers from render as e;
 $$;
-comment on function dreamlit._lock_outbox(bigint[]) is 'Locks and returns the outbox rows of messages, with the queue that each stands in.';
+comment on function dreamlit._lock_outbox(bigint[]) is
+  'Locks and returns the outbox rows of messages, with the queue that each stands in.';

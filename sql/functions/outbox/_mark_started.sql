@@ -26,4 +26,5 @@ begin
   return v_started;
 end;
 $$;
-comment on function dreamlit._mark_started(dreamlit._result[]) is 'Marks deliveries as begun and renews their lease; returns the ids of those that may be delivered.';
+comment on function dreamlit._mark_started(dreamlit._result[]) is
+  'Marks deliveries as begun and renews their lease; returns the ids of those that may be delivered.';

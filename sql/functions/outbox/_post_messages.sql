@@ -39,4 +39,5 @@ begin
 end;
 $$;
 comment on function dreamlit._post_messages(dreamlit._steps, bigint[], jsonb) is
-'Makes messages of rendered contents ({"content"} or {"error"}, in the order of p_task_ids) and queues them in the step''s lane; a task whose rendering failed is failed, for the same text fails again.';
+  'Makes messages of rendered contents ({"content"} or {"error"}, in the order of p_task_ids) and queues them in the step''s '
+  'lane; a task whose rendering failed is failed, for the same text fails again.';

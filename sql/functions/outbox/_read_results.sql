@@ -25,4 +25,5 @@ language sql set search_path = pg_catalog, pg_temp as $$
   left join dreamlit._messages as m on m.message_id = r.message_id and m.created_at = coalesce((o.message ->> 'created_at')::timestamptz, u.created_at)
   left join dreamlit._steps as s on s.step_id = m.step_id;
 $$;
-comment on function dreamlit._read_results(text, jsonb) is 'Returns a report''s results with their outbox rows, which it locks, and the verdict on each.';
+comment on function dreamlit._read_results(text, jsonb) is
+  'Returns a report''s results with their outbox rows, which it locks, and the verdict on each.';

@@ -16,4 +16,5 @@ begin
   return jsonb_array_length(v_results);
 end;
 $$;
-comment on function dreamlit._reap() is 'Treats interrupted deliveries as the step''s when_uncertain says, and returns how many there were.';
+comment on function dreamlit._reap() is
+  'Treats interrupted deliveries as the step''s when_uncertain says, and returns how many there were.';

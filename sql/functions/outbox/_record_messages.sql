@@ -20,4 +20,5 @@ language sql set search_path = pg_catalog, pg_temp as $$
   where r.verdict = 'uncertain'
   on conflict do nothing;
 $$;
-comment on function dreamlit._record_messages(dreamlit._result[]) is 'Writes the verdicts into the messages, and holds the uncertain ones for a person.';
+comment on function dreamlit._record_messages(dreamlit._result[]) is
+  'Writes the verdicts into the messages, and holds the uncertain ones for a person.';

@@ -27,4 +27,5 @@ begin
     from unnest(p_results) as r;
 end;
 $$;
-comment on function dreamlit._report_messages(dreamlit._result[]) is 'Carries out the verdicts on messages and returns the state of each.';
+comment on function dreamlit._report_messages(dreamlit._result[]) is
+  'Carries out the verdicts on messages and returns the state of each.';

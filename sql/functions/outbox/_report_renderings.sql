@@ -34,4 +34,5 @@ begin
     from unnest(p_results) as r;
 end;
 $$;
-comment on function dreamlit._report_renderings(dreamlit._result[]) is 'Posts what a sender rendered; a task whose template failed is failed, anything else is rendered again.';
+comment on function dreamlit._report_renderings(dreamlit._result[]) is
+  'Posts what a sender rendered; a task whose template failed is failed, anything else is rendered again.';

@@ -8,4 +8,5 @@ begin
   using p_message_ids, p_ready_at;
 end;
 $$;
-comment on function dreamlit._requeue(text, bigint[], timestamptz[]) is 'Gives claimed messages back to their queue, to be claimed again from p_ready_at on.';
+comment on function dreamlit._requeue(text, bigint[], timestamptz[]) is
+  'Gives claimed messages back to their queue, to be claimed again from p_ready_at on.';

@@ -21,4 +21,5 @@ begin
     channels = array(select distinct c from unnest(s.channels || excluded.channels) as c order by c);
 end;
 $$;
-comment on function dreamlit._see_sender(text, text) is 'Notes that a sender is alive, at most every five seconds; a new one lifts blocks that a configuration fault had set.';
+comment on function dreamlit._see_sender(text, text) is
+  'Notes that a sender is alive, at most every five seconds; a new one lifts blocks that a configuration fault had set.';

@@ -35,4 +35,5 @@ begin
   perform dreamlit._settle(v_failed, 'failed', v_errors);
 end;
 $$;
-comment on function dreamlit._settle_messages(dreamlit._result[]) is 'Counts settled messages off their tasks and ends the tasks that have none left.';
+comment on function dreamlit._settle_messages(dreamlit._result[]) is
+  'Counts settled messages off their tasks and ends the tasks that have none left.';

@@ -14,4 +14,5 @@ language sql immutable set search_path = pg_catalog, pg_temp as $$
   end;
 $$;
 comment on function dreamlit._verdict(text, text, integer, integer, text) is
-'Returns what becomes of a message after its p_attempts-th attempt: start, sent, release (claim again at once), block (ours to mend: stop the channel, the attempt does not count), failed, uncertain, retry.';
+  'Returns what becomes of a message after its p_attempts-th attempt: start, sent, release (claim again at once), block (ours '
+  'to mend: stop the channel, the attempt does not count), failed, uncertain, retry.';

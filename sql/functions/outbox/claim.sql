@@ -30,6 +30,8 @@ begin
 end;
 $$;
 comment on function dreamlit.claim(text, text, integer, interval) is
-'Leases up to quantity (at most 1000) ready messages of a channel (email, slack, render) to a sender and returns them complete. They come back to the queue at lease_until
-(the setting lease, unless given) if nothing is reported; one whose start was reported becomes uncertain then. attempt goes back with the report. Raises DL002 for an unknown channel. Commit before delivering.';
+  'Leases up to quantity (at most 1000) ready messages of a channel (email, slack, render) to a sender and returns them '
+  'complete. They come back to the queue at lease_until (the setting lease, unless given) if nothing is reported; one whose '
+  'start was reported becomes uncertain then. attempt goes back with the report. Raises DL002 for an unknown channel. Commit '
+  'before delivering.';
 grant execute on function dreamlit.claim(text, text, integer, interval) to dreamlit_sender;

@@ -15,7 +15,9 @@ begin
 end;
 $$;
 comment on function dreamlit.report(text, jsonb) is
-'Takes a batch of outcomes ([{"message_id", "attempt", "outcome": started, sent, failed, released or rendered, "fault", "code", "error", "retry_after", "provider", "provider_id", "content"}])
-and decides what becomes of each message. Returns each one''s state; deliver after reporting started only what comes back as sending. Outcomes of messages that are settled already
-change nothing, so a report may be repeated. Raises DL001 for an outcome or fault that it does not know. Commit after it.';
+  'Takes a batch of outcomes ([{"message_id", "attempt", "outcome": started, sent, failed, released or rendered, "fault", '
+  '"code", "error", "retry_after", "provider", "provider_id", "content"}]) and decides what becomes of each message. Returns '
+  'each one''s state; deliver after reporting started only what comes back as sending. Outcomes of messages that are settled '
+  'already change nothing, so a report may be repeated. Raises DL001 for an outcome or fault that it does not know. Commit '
+  'after it.';
 grant execute on function dreamlit.report(text, jsonb) to dreamlit_sender;

@@ -13,4 +13,5 @@ begin
   perform pg_notify('dreamlit_outbox', 'render');
 end;
 $$;
-comment on function dreamlit._request_rendering(bigint[]) is 'Puts tasks into the render queue: senders render where the server cannot.';
+comment on function dreamlit._request_rendering(bigint[]) is
+  'Puts tasks into the render queue: senders render where the server cannot.';

@@ -1,0 +1,77 @@
+"""Results as a table on the terminal, as JSON, and as the measured part of README.md."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from benchmarks.result import Figure, Result, number
+
+FOLDER = Path(__file__).parent
+BEGIN, END = "<!-- figures: written by make bench -->\n", "<!-- end of figures -->\n"
+
+
+def table(results: Sequence[Result]) -> Table:
+    """One row a figure."""
+    shown = Table(title="against a bare baseline of the same run", title_justify="left")
+    for heading in ("bench", "what", "figure", "bare", "ratio", "reach", ""):
+        shown.add_column(heading, justify="right" if heading in {"figure", "bare", "ratio"} else "left")
+    colours = {"met": "green", "not met": "red", "": "default"}
+    for result in results:
+        for row, cells in enumerate(map(_cells, result.figures)):
+            name = result.bench if row == 0 else ""
+            shown.add_row(name, *cells[:-1], f"[{colours[cells[-1]]}]{cells[-1]}", end_section=row + 1 == len(result.figures))
+    return shown
+
+
+def write_json(result: Result, machine: dict[str, Any]) -> Path:
+    """Write results/BENCH.json; returns its path."""
+    path = FOLDER / "results" / f"{result.bench}.json"
+    path.parent.mkdir(exist_ok=True)
+    text = json.dumps({"machine": machine} | result.as_json(), indent=1, ensure_ascii=False)
+    path.write_text(text + "\n", "utf-8")
+    return path
+
+
+def write_readme(results: Sequence[Result], machine: dict[str, Any]) -> Path:
+    """Replace the measured part of README.md; returns its path."""
+    path = FOLDER / "README.md"
+    text = path.read_text("utf-8")
+    before, rest = text.split(BEGIN)
+    after = rest.split(END)[1]
+    path.write_text(f"{before}{BEGIN}\n{_markdown(results, machine)}\n{END}{after}", "utf-8")
+    return path
+
+
+def _cells(figure: Figure) -> list[str]:
+    """What, figure, bare, ratio, reach, met."""
+    reach = " or ".join(reach.text(figure.unit) for reach in figure.reaches)
+    return [
+        figure.what,
+        number(figure.value, figure.unit),
+        "" if figure.baseline is None else number(figure.baseline, figure.unit),
+        "" if figure.ratio is None else f"{figure.ratio:.2f}×",
+        reach,
+        "" if figure.met is None else "met" if figure.met else "not met",
+    ]
+
+
+def _markdown(results: Sequence[Result], machine: dict[str, Any]) -> str:
+    settings = ", ".join(f"{name} {value}" for name, value in machine["settings"].items())
+    lines = [
+        f"Taken {machine['taken_at'][:10]} on {machine['cores']} cores ({machine['processor']}), {machine['memory_gb']:g} GB,"
+        f" {machine['system']}; PostgreSQL {machine['postgresql']}, Python {machine['python']}; load before the run"
+        f" {machine['load_before']:g}.",
+        f"Settings: {settings}.",
+        "",
+        "| bench | what | figure | bare | ratio | reach | |",
+        "|---|---|--:|--:|--:|---|---|",
+    ]
+    for result in results:
+        lines += ["| " + " | ".join([result.bench, *_cells(figure)]) + " |" for figure in result.figures]
+    lines += ["", *(f"- **{result.bench}**: {result.about}." for result in results)]
+    return "\n".join(lines) + "\n"

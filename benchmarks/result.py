@@ -1,0 +1,72 @@
+"""What a bench returns: figures, each with its baseline and its reach, and the samples behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+Bound = Literal["at most", "at least"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reach:
+    """What a figure has to reach: its value, or its ratio to the baseline, against a limit."""
+
+    of: Literal["value", "ratio"]
+    bound: Bound
+    limit: float
+
+    def is_met(self, value: float, ratio: float | None) -> bool:
+        """Whether a figure reaches it; a figure without a baseline never reaches a ratio."""
+        found = value if self.of == "value" else ratio
+        if found is None:
+            return False
+        return found <= self.limit if self.bound == "at most" else found >= self.limit
+
+    def text(self, unit: str) -> str:
+        """Such as `≤ 3×` or `≥ 10,000/s`."""
+        sign = "≤" if self.bound == "at most" else "≥"
+        return f"{sign} {self.limit:g}×" if self.of == "ratio" else f"{sign} {number(self.limit, unit)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """One measured number. `ratio` is to the baseline of the same run, and says in `ratio_of` which way round.
+
+    Of several reaches one is enough.
+    """
+
+    what: str
+    value: float
+    unit: str
+    baseline: float | None = None
+    ratio: float | None = None
+    reaches: Sequence[Reach] = ()
+
+    @property
+    def met(self) -> bool | None:
+        """Whether one of the reaches is met; None where there is none."""
+        return any(reach.is_met(self.value, self.ratio) for reach in self.reaches) if self.reaches else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """All figures of one bench, with every sample that they were made of."""
+
+    bench: str
+    about: str
+    figures: Sequence[Figure]
+    samples: Mapping[str, Sequence[float]] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data, with what the properties say."""
+        figures = [asdict(figure) | {"met": figure.met} for figure in self.figures]
+        return {"bench": self.bench, "about": self.about, "figures": figures, "samples": dict(self.samples)}
+
+
+def number(value: float, unit: str) -> str:
+    """A number as people read it: 11,800/s, 1.23 s, 46 ms."""
+    digits = 0 if value >= 100 else 1 if value >= 10 else 2
+    text = f"{value:,.{digits}f}"
+    return f"{text}{unit}" if unit.startswith("/") else f"{text} {unit}"
