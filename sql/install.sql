@@ -45,6 +45,7 @@ set local check_function_bodies = off;
 \ir functions/maintain/_ensure_partitions.sql
 \ir functions/maintain/_housekeep.sql
 \ir functions/maintain/_partitioned_tables.sql
+\ir functions/maintain/_queues.sql
 
 \ir functions/define/_as_list.sql
 \ir functions/define/_begin_version.sql
@@ -184,15 +185,26 @@ set local check_function_bodies = off;
 
 \ir functions/operate/_cancel_messages.sql
 \ir functions/operate/_cancel_tasks.sql
+\ir functions/operate/_examine_cron.sql
+\ir functions/operate/_examine_engine.sql
+\ir functions/operate/_examine_functions.sql
+\ir functions/operate/_examine_installation.sql
+\ir functions/operate/_examine_triggers.sql
+\ir functions/operate/_examine_workflows.sql
 \ir functions/operate/_finished_state.sql
+\ir functions/operate/_follows_rename.sql
 \ir functions/operate/_queue_again.sql
 \ir functions/operate/_reopen_run.sql
 \ir functions/operate/_take_held.sql
 \ir functions/operate/cancel_run.sql
 \ir functions/operate/discard.sql
+\ir functions/operate/doctor.sql
 \ir functions/operate/release.sql
 \ir functions/operate/retry_run.sql
 \ir functions/operate/set_setting.sql
+\ir functions/operate/settings.sql
+\ir functions/operate/steps.sql
+\ir functions/operate/triggers.sql
 \ir functions/operate/version.sql
 
 \ir views/workflows.sql

@@ -1,8 +1,8 @@
 """Install, upgrade and uninstall the engine in a database.
 
-Installing runs one script (``sources.install_script``) in one transaction, under an advisory lock: it may be repeated and
-run any number of times at once. pg_cron may live in another database of the same server; that is the one thing that the
-script cannot reach, so it is scheduled here.
+Installing runs one script (``sources.install_script``) in one transaction, under an advisory lock: it may be
+repeated and run any number of times at once. pg_cron may live in another database of the same server; that is
+the one thing that the script cannot reach, so it is scheduled here.
 """
 
 from __future__ import annotations
@@ -43,8 +43,9 @@ def _connected(dsn: str) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
 def install(dsn: str) -> Report:
     """Install or upgrade in the database of `dsn`; returns what is there now.
 
-    Commits its own transaction; nothing is changed if anything fails. Waits for the batches that workers and senders have
-    open, and stops the workers, which pg_cron starts again. Raises NotInstalled (DL005) for what is missing, NotAllowed for rights.
+    Commits its own transaction; nothing is changed if anything fails. Waits for the batches that workers and
+    senders have open, and stops the workers, which pg_cron starts again. Raises NotInstalled (DL005) for what
+    is missing, NotAllowed for rights.
     """
     notices: list[str] = []
     with _connected(dsn) as connection:
@@ -91,7 +92,8 @@ def _schedule(connection: psycopg.Connection[tuple[object, ...]], dsn: str) -> s
         with psycopg.connect(make_conninfo(dsn, dbname=home), autocommit=True) as other:
             for name, (schedule, command) in JOBS.items():
                 other.execute(
-                    "select cron.schedule_in_database(%s, %s, %s, %s)", (f"{name}-{here}", schedule, command, here)
+                    "select cron.schedule_in_database(%s, %s, %s, %s)",
+                    (f"{name}-{here}", schedule, command, here),
                 )
     except psycopg.Error:
         return "sender"
@@ -114,15 +116,21 @@ def _unschedule(connection: psycopg.Connection[tuple[object, ...]], dsn: str) ->
 def uninstall(dsn: str, *, force: bool = False) -> list[str]:
     """Remove triggers, jobs, queues, functions, schemas and roles; returns what was left and why.
 
-    Commits its own transactions. Raises NotInstalled, or WrongState while workflows are published unless `force`.
+    Commits its own transactions. Raises NotInstalled; WrongState while workflows are published, unless `force`.
     """
     with _connected(dsn) as connection:
         if _scalar(connection, "select to_regclass('dreamlit._releases')") is None:
-            raise NotInstalled("dreamlit is not installed in this database", hint="nothing to remove", code="DL005")
-        published = connection.execute("select name from dreamlit._workflows where state <> 'unpublished' order by name").fetchall()
+            raise NotInstalled(
+                "dreamlit is not installed in this database", hint="nothing to remove", code="DL005"
+            )
+        published = connection.execute(
+            "select name from dreamlit._workflows where state <> 'unpublished' order by name"
+        ).fetchall()
         if published and not force:
             names = ", ".join(str(name) for (name,) in published)
-            raise WrongState(f"workflows are published: {names}", hint="unpublish them, or say --force", code="DL003")
+            raise WrongState(
+                f"workflows are published: {names}", hint="unpublish them, or say --force", code="DL003"
+            )
         _unschedule(connection, dsn)
         connection.commit()
         left: list[str] = []

@@ -1,7 +1,7 @@
 """The SQL files, as one script.
 
-``sql/install.sql`` is the visible list; a line ``\\ir FILE`` stands for that file. The tokens ``@@...@@`` are filled in here:
-the release, pgmq's own SQL, the rendering module for plpython3u, and the migrations.
+``sql/install.sql`` is the visible list; a line ``\\ir FILE`` stands for that file. The tokens ``@@...@@`` are
+filled in here: the release, pgmq's own SQL, the rendering module for plpython3u, and the migrations.
 """
 
 from __future__ import annotations
@@ -31,7 +31,10 @@ def sql_folder() -> Path:
 def install_script() -> str:
     """Everything that an installation runs, to be executed in one transaction by whoever installs."""
     folder = sql_folder()
-    text = _INCLUDE.sub(lambda match: (folder / match[1]).read_text("utf-8").rstrip(), (folder / "install.sql").read_text("utf-8"))
+    text = _INCLUDE.sub(
+        lambda match: (folder / match[1]).read_text("utf-8").rstrip(),
+        (folder / "install.sql").read_text("utf-8"),
+    )
     rendering = (Path(__file__).parent / "rendering.py").read_text("utf-8")
     tokens = {
         "release": release(),
@@ -61,4 +64,4 @@ begin
     insert into dreamlit._migrations (migration) values ('{path.stem}');
   end if;
 end;
-$migration$;"""
+$migration$;"""  # noqa: S608 - files of ours

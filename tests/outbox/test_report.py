@@ -267,6 +267,41 @@ def test_a_shorter_wish_does_not_shorten_a_longer_one(
     assert me.claim() == []
 
 
+def test_a_fault_of_several_deliveries_under_way_counts_once(
+    post: Post, me: Sender, superuser: Connection
+) -> None:
+    post(users=3)
+    claimed = me.claim()
+    me.report_all(claimed, "started")
+    for one in claimed:
+        me.report(one, "failed", fault="configuration")
+    assert value(superuser, "select failures from dreamlit._channels where channel = 'email'") == 1
+
+
+def test_a_block_that_is_over_is_forgotten_after_a_delivery(
+    post: Post, me: Sender, superuser: Connection
+) -> None:
+    post(users=2)
+    (claimed,) = me.claim(1)
+    me.deliver(claimed, "failed", fault="transient", code="429", retry_after=90)
+    shift_clock(superuser, "91 seconds")
+    (claimed, _) = me.claim()
+    me.deliver(claimed)
+    assert value(superuser, "select reason from dreamlit._channels where channel = 'email'") is None
+
+
+def test_a_block_of_a_configuration_does_not_shorten_a_providers_wish(
+    post: Post, me: Sender, superuser: Connection
+) -> None:
+    post(users=3)
+    one, two = me.claim(2)
+    me.report_all([one, two], "started")
+    me.report(one, "failed", fault="transient", retry_after=90)
+    me.report(two, "failed", fault="configuration")
+    shift_clock(superuser, "60 seconds")
+    assert me.claim() == []
+
+
 # Fencing
 
 

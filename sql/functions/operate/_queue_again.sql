@@ -1,3 +1,4 @@
+-- The claims go on counting where they stood: a late report of an old one must not fit a new one.
 create or replace function dreamlit._queue_again(p_message_ids bigint[], p_created_at timestamptz[]) returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -13,8 +14,9 @@ begin
     select dreamlit._outbox_queue(a.channel, a.lane) as name, a.channel, jsonb_agg(to_jsonb(a)) as messages from again as a group by a.channel, a.lane
   loop
     execute format($sql$
-      insert into pgmq.%I (msg_id, vt, message) overriding system value
-      select m.message_id, dreamlit._now(), jsonb_build_object('created_at', m.created_at, 'workflow_id', m.workflow_id)
+      insert into pgmq.%I (msg_id, read_ct, vt, message) overriding system value
+      select m.message_id, coalesce((select max(a.attempt) from dreamlit._attempts as a where a.message_id = m.message_id), 0),
+        dreamlit._now(), jsonb_build_object('created_at', m.created_at, 'workflow_id', m.workflow_id)
       from jsonb_to_recordset($1) as m(message_id bigint, created_at timestamptz, workflow_id bigint) $sql$, 'q_' || v_queue.name)
     using v_queue.messages;
     perform pg_notify('dreamlit_outbox', v_queue.channel);

@@ -1,10 +1,11 @@
 create or replace function dreamlit._read_results(p_sender text, p_results jsonb) returns dreamlit._result[]
 language sql set search_path = pg_catalog, pg_temp as $$
   with results as (
-    select row_number() over () as n, j.*
-    from jsonb_to_recordset(p_results) as j(
+    select j.*, row_number() over (partition by j.message_id, j.outcome = 'started' order by j.n) > 1 and j.outcome <> 'started' as repeated
+    from rows from (jsonb_to_recordset(p_results) as (
       message_id bigint, attempt integer, outcome text, fault text, code text, error text,
       retry_after double precision, provider text, provider_id text, content jsonb)
+    ) with ordinality as j(message_id, attempt, outcome, fault, code, error, retry_after, provider, provider_id, content, n)
   ), outbox as (
     select o.* from dreamlit._lock_outbox(array(select r.message_id from results as r)) as o
   )
@@ -14,8 +15,9 @@ language sql set search_path = pg_catalog, pg_temp as $$
     (o.headers ->> 'started_at')::timestamptz, r.outcome, r.fault, left(r.code, 100), left(r.error, 2000),
     r.retry_after, r.provider, r.provider_id, r.content, m.attempts,
     case
-      -- Somebody else has claimed it since, or it is settled: only a delivery still counts, because it happened.
-      when (o.message_id is null or o.read_ct <> r.attempt) and r.outcome <> 'sent' then 'stale'
+      when r.repeated then 'stale'
+      -- Given back, claimed by somebody else since, or settled: only a delivery still counts, because it happened.
+      when (o.read_ct = r.attempt and o.headers ? 'sender') is not true and r.outcome <> 'sent' then 'stale'
       when o.message_id is null and m.message_id is null then 'stale'
       else dreamlit._verdict(r.outcome, r.fault, m.attempts + 1, s.max_attempts, s.settings ->> 'when_uncertain')
     end)::dreamlit._result order by r.n), '{}')

@@ -1,0 +1,149 @@
+"""publish, unpublish, pause, resume, start, workflows, events."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import psycopg
+
+from dreamlit_cli.commands.common import as_json, limit, pass_client, show_result, show_rows
+from dreamlit_cli.output import console, make_table, print_json
+from dreamlit_pg.client import Client
+from dreamlit_pg.definition import Definition, read_folder, read_workflow
+from dreamlit_pg.errors import DefinitionError, Fault, from_database
+
+PLAN = ("workflow", "version", "change", "triggers")
+
+
+@click.command()
+@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Show the plan and change nothing.")
+@as_json
+@click.pass_obj
+def publish(dsn: str, path: Path, *, dry_run: bool, as_json: bool) -> None:
+    """Publish a YAML file, or all of a folder in one transaction."""
+    definitions = read_folder(path) if path.is_dir() else [read_workflow(path)]
+    try:
+        with psycopg.connect(dsn) as connection:
+            plan = _publish_all(connection, definitions)
+            if dry_run:
+                connection.rollback()
+    except psycopg.Error as exc:
+        raise from_database(exc) from exc
+    if as_json:
+        print_json({"published": not dry_run, "plan": plan})
+        return
+    console().print(make_table(plan, columns={name: name for name in PLAN}))
+    if dry_run:
+        console().print("nothing has been changed", style="dim")
+
+
+def _publish_all(connection: psycopg.Connection[Any], definitions: list[Definition]) -> list[dict[str, Any]]:
+    """Publish them all; returns what changed. Raises one DefinitionError with the faults of all files."""
+    client = Client(connection)
+    plan, faults = [], []
+    for definition in definitions:
+        before = client.triggers(definition.name)
+        try:
+            with connection.transaction():
+                published = client.publish(definition.document)
+        except DefinitionError as error:
+            faults += [_of_file(definition.path, fault) for fault in error.faults]
+            continue
+        change = "unchanged" if not published.changed else "new version" if published.version > 1 else "new"
+        plan.append(
+            {
+                "workflow": published.name,
+                "version": published.version,
+                "change": change,
+                "triggers": _difference(before, client.triggers(definition.name)),
+            }
+        )
+    if faults:
+        raise DefinitionError(
+            f"{len(faults)} fault{'s'[: len(faults) != 1]} in what was to be published",
+            hint="mend them and publish again; nothing has been changed",
+            faults=faults,
+        )
+    return plan
+
+
+def _of_file(path: Path, fault: Fault) -> Fault:
+    return Fault(place=f"{path.name}: {fault.place}", fact=fault.fact, hint=fault.hint)
+
+
+def _difference(before: set[str], after: set[str]) -> str:
+    made = [f"+ {name}" for name in sorted(after - before)]
+    return ", ".join(made + [f"- {name}" for name in sorted(before - after)]) or "as they are"
+
+
+@click.command()
+@click.argument("name")
+@click.option("--cancel-runs", is_flag=True, help="Cancel its open runs too; else they finish.")
+@as_json
+@pass_client
+def unpublish(client: Client, name: str, *, cancel_runs: bool, as_json: bool) -> None:
+    """Take a workflow's triggers off its table."""
+    show_result("open runs", client.unpublish(name, cancel_runs=cancel_runs), as_json=as_json)
+
+
+@click.command()
+@click.argument("name")
+@as_json
+@pass_client
+def pause(client: Client, name: str, *, as_json: bool) -> None:
+    """Stop a workflow at once: events are still captured, nothing moves, nothing leaves."""
+    show_result(name, client.pause(name), as_json=as_json)
+
+
+@click.command()
+@click.argument("name")
+@as_json
+@pass_client
+def resume(client: Client, name: str, *, as_json: bool) -> None:
+    """Let a paused workflow go on."""
+    show_result(name, client.resume(name), as_json=as_json)
+
+
+@click.command()
+@click.argument("name")
+@click.option("--payload", default="{}", help="The captured columns as JSON; - reads standard input.")
+@as_json
+@pass_client
+def start(client: Client, name: str, *, payload: str, as_json: bool) -> None:
+    """Start a run by hand."""
+    text = sys.stdin.read() if payload == "-" else payload
+    try:
+        document = json.loads(text)
+    except ValueError as exc:
+        raise DefinitionError(
+            f"the payload is no JSON: {exc}", hint='write {"email": "a@example.com"}'
+        ) from exc
+    show_result("run", client.start(name, document), as_json=as_json)
+
+
+@click.command()
+@as_json
+@pass_client
+def workflows(client: Client, *, as_json: bool) -> None:
+    """All workflows with their published versions."""
+    columns = ("name", "state", "version", "watches", "operations", "publisher", "open_runs", "published_at")
+    show_rows(client.workflows(), columns, as_json=as_json, empty="no workflow has been published")
+
+
+@click.command()
+@click.option("--workflow", help="Of this workflow.")
+@limit
+@as_json
+@pass_client
+def events(client: Client, *, workflow: str | None, limit: int, as_json: bool) -> None:
+    """What was captured: waiting, taken by a run, or ignored and why."""
+    columns = ("event_id", "workflow", "operation", "occurred_at", "run_id", "ignored_because", "payload")
+    show_rows(client.events(workflow=workflow, limit=limit), columns, as_json=as_json)
+
+
+ALL = (publish, unpublish, pause, resume, start, workflows, events)

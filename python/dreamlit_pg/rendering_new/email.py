@@ -1,0 +1,117 @@
+"""An email: its fields in, its content out."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from .addresses import addresses
+from .faults import FaultError, RefusedError
+from .fields import Compiler, Field
+from .limits import MAX_SUBJECT
+from .lines import check_size, one_line
+
+_HEADER_NAME = re.compile("[!-9;-~]+")
+_OWN_HEADERS = frozenset(
+    {
+        *("to", "cc", "bcc", "from", "sender", "reply-to", "subject", "date", "message-id", "mime-version"),
+        *("content-type", "content-transfer-encoding", "content-disposition", "return-path", "received"),
+    }
+)
+
+
+def _recipients(text: str) -> list[str]:
+    found = addresses(text)
+    if not found:
+        raise RefusedError("address", "to is empty")
+    return found
+
+
+def _sender(text: str) -> str | None:
+    found = addresses(text)
+    if len(found) > 1:
+        raise RefusedError("address", "from takes one address")
+    return found[0] if found else None
+
+
+def _subject(text: str) -> str:
+    text = one_line(text, "subject")
+    check_size(text, "the subject", MAX_SUBJECT)
+    return text
+
+
+_ONE_LINE = {
+    "to": ("address", _recipients),
+    "cc": ("address", addresses),
+    "bcc": ("address", addresses),
+    "reply_to": ("address", addresses),
+    "from": ("address", _sender),
+    "subject": ("text", _subject),
+}
+
+
+class Email:
+    """The compiled templates of an email; raises FaultError."""
+
+    def __init__(self, given: Mapping[str, Any], compiler: Compiler) -> None:
+        self._compiler = compiler
+        self._fields = {
+            key: compiler.inline(key, kind, _as_list(given[key]) if kind == "address" else given[key], finish)
+            for key, (kind, finish) in _ONE_LINE.items()
+            if key in given
+        }
+        self._fields.update(self._bodies(given))
+        headers = given.get("headers") or {}
+        if not isinstance(headers, dict):
+            raise FaultError("headers", "template", "headers must be a mapping of names to texts")
+        self._headers = {name: self._header(name, value) for name, value in headers.items()}
+        if "to" not in given:
+            raise FaultError("to", "address", "to is empty")
+
+    def _bodies(self, given: Mapping[str, Any]) -> dict[str, Field]:
+        found = {
+            part: self._compiler.inline(part, part, given[part]) for part in ("html", "text") if part in given
+        }
+        name = given.get("template")
+        if name is not None:
+            stem, _, ending = str(name).rpartition(".")
+            part, beside = "text" if ending.lower() == "txt" else "html", f"{stem}.txt"
+            if part not in found:
+                found[part] = self._compiler.file("template", part, name)
+            if "text" not in found and beside in self._compiler.files:
+                found["text"] = self._compiler.file("text", "text", beside)
+        if not found:
+            raise FaultError("template", "template", "the email has neither template nor html nor text")
+        return found
+
+    def _header(self, name: str, value: Any) -> Field:
+        field = f"headers.{name}"
+        if not _HEADER_NAME.fullmatch(name):
+            raise FaultError(field, "header", f"not a header's name: {name!r}")
+        if name.lower() in _OWN_HEADERS:
+            raise FaultError(field, "header", f"the header {name} is not free: use the field for it")
+        return self._compiler.inline(field, "text", value, functools.partial(one_line, what=name))
+
+    def content(self, variables: dict[str, Any]) -> dict[str, Any]:
+        """The email for one item; raises FaultError."""
+        content: dict[str, Any] = {
+            "to": [],
+            "cc": [],
+            "bcc": [],
+            "reply_to": [],
+            "from": None,
+            "subject": "",
+            "html": None,
+            "text": None,
+        }
+        for key, field in self._fields.items():
+            content[key] = field.value(variables)
+        content["headers"] = {name: field.value(variables) for name, field in self._headers.items()}
+        return content
+
+
+def _as_list(value: Any) -> Any:
+    """A YAML list of addresses reads like one line of them."""
+    return ", ".join(map(str, value)) if isinstance(value, list) else value
