@@ -122,6 +122,7 @@ set local check_function_bodies = off;
 \ir functions/capture/_row_sql.sql
 \ir functions/capture/_row_trigger_function.sql
 \ir functions/capture/_run_soon.sql
+\ir functions/capture/_same_names_sql.sql
 \ir functions/capture/_statement_queries.sql
 \ir functions/capture/_statement_trigger_function.sql
 \ir functions/capture/_takes_row_trigger.sql
@@ -195,6 +196,7 @@ set local check_function_bodies = off;
 \ir functions/operate/_follows_rename.sql
 \ir functions/operate/_queue_again.sql
 \ir functions/operate/_reopen_run.sql
+\ir functions/operate/_setting_fault.sql
 \ir functions/operate/_take_held.sql
 \ir functions/operate/cancel_run.sql
 \ir functions/operate/discard.sql

@@ -8,11 +8,11 @@ union all
 select i.event_id, w.name, v.version, i.operation, i.payload, i.key, i.occurred_at, i.ignored_at, null, i.reason
 from dreamlit._ignored_events as i join dreamlit._versions as v on v.version_id = i.version_id join dreamlit._workflows as w on w.workflow_id = i.workflow_id
 union all
-select null, w.name, v.version, q.message ->> 'operation', e.value - array['key', 'error'], e.value ->> 'key', q.enqueued_at, null, null, null
+select null, w.name, v.version, q.message ->> 'operation', case when jsonb_typeof(e.value) = 'object' then e.value - array['key', 'error'] end, e.value ->> 'key', q.enqueued_at, null, null, null
 from pgmq.q_dreamlit_events as q
-join dreamlit._versions as v on v.version_id = (q.message -> 'version')::bigint
+join dreamlit._versions as v on to_jsonb(v.version_id) = q.message -> 'version'
 join dreamlit._workflows as w on w.workflow_id = v.workflow_id
-cross join lateral jsonb_array_elements(q.message -> 'events') as e(value);
+cross join lateral jsonb_array_elements(case when jsonb_typeof(q.message -> 'events') = 'array' then q.message -> 'events' end) as e(value);
 comment on view dreamlit.event_log is 'One row an event: waiting in the queue, or taken by a run, or ignored and why.';
 comment on column dreamlit.event_log.event_id is 'The event''s id; null while it waits in the queue.';
 comment on column dreamlit.event_log.workflow is 'The workflow that captured it.';

@@ -184,6 +184,8 @@ def test_a_strange_message_is_kept_aside_and_holds_up_nobody(
     publish(admin, workflow(email()))
     superuser.execute("select pgmq.send('dreamlit_events', %s::jsonb)", [Jsonb(message)])
     add_user(app)
+    superuser.execute("select * from dreamlit.event_log")
+    superuser.execute("select dreamlit._drop_unused_versions()")
     work(superuser)
     assert column(superuser, "select payload -> 'trigger' ->> 'email' from dreamlit.runs") == ["ann@example.com"]
     assert column(superuser, "select message from pgmq.a_dreamlit_events") == [message]
@@ -219,9 +221,9 @@ def test_a_paused_workflow_starts_its_runs_but_moves_none(
 def test_an_event_captured_under_a_version_runs_on_it_after_the_next_is_published(
     admin: Connection, app: Connection, superuser: Connection
 ) -> None:
-    publish(admin, workflow({"id": "old", "query": "select 'old' as word"}, email(to="{{ old.word }}@x.org")))
+    publish(admin, workflow({"id": "one", "query": "select 'old' as word"}, email(to="{{ one.word }}@x.org")))
     add_user(app, "a")
-    publish(admin, workflow({"id": "new_", "query": "select 'new' as word"}, email(to="{{ new_.word }}@x.org")))
+    publish(admin, workflow({"id": "two", "query": "select 'new' as word"}, email(to="{{ two.word }}@x.org")))
     add_user(app, "b")
     work(superuser, 3)
     found = rows(superuser, "select version, run_id from dreamlit.runs order by run_id")
@@ -256,8 +258,7 @@ def test_events_of_an_unpublished_workflow_still_run(
 def test_start_returns_the_run(admin: Connection, superuser: Connection) -> None:
     publish(admin, workflow(email()))
     run_id = value(admin, "select dreamlit.start('hello', '{\"email\": \"a@x.org\", \"name\": \"a\"}')")
-    (found,) = rows(superuser, "select run_id, started_by from dreamlit.runs")
-    assert found == {"run_id": run_id, "started_by": "call of public.users"} or found["run_id"] == run_id
+    assert column(superuser, "select run_id from dreamlit.runs") == [run_id]
     work(superuser)
     assert column(superuser, "select recipient from dreamlit.messages") == ["a@x.org"]
 

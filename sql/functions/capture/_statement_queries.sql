@@ -1,25 +1,32 @@
 -- 500 rows a queue message: large enough to share the row's cost, small enough for the worker to take a few at a time.
--- The aggregate sorts (enable_hashagg is off in the trigger), so a statement of any size streams chunk by chunk.
+-- The aggregate sorts (enable_hashagg is off in the trigger), so a statement of any size streams chunk by chunk; one of a single
+-- chunk, which most are, needs neither sort nor cursor. An event is aggregated as a row: jsonb is then built in one pass, not three.
 create or replace function dreamlit._statement_queries(p_operation text, p_event text, p_capture jsonb, p_names text[])
-returns table (fast text, safe text, chunk integer)
+returns table (small text, fast text, safe text, chunk integer)
 language sql stable set search_path = pg_catalog, pg_temp as $$
   select
-    format($sql$select s.part, pg_catalog.count(*), pg_catalog.jsonb_agg(%2$s) filter (where %3$s)
-      from (%1$s) as s group by s.part order by s.part$sql$,
-      source.sql, replace(dreamlit._event_sql(p_capture, 's.trigger_row', 's.new_row', 's.old_row'), '%', '%%'),
-      replace(dreamlit._when_sql(p_capture, 's.trigger_row, s.new_row, s.old_row'), '%', '%%')),
+    format($sql$select pg_catalog.count(*), %2$s from (select %1$s limit 501) as s cross join lateral (select %3$s) as dreamlit_event$sql$,
+      source.rows, event.aggregate, event.columns),
+    format($sql$select s.part, pg_catalog.count(*), %2$s from (%1$s) as s cross join lateral (select %3$s) as dreamlit_event
+      group by s.part order by s.part$sql$, chunked.sql, event.aggregate, event.columns),
     format($sql$select pg_catalog.jsonb_agg(e.event) from (%1$s) as s
       cross join lateral (select %2$s(s.trigger_row, s.new_row, s.old_row) as event offset 0) as e
       where s.part > $1 and e.event is not null group by s.part order by s.part$sql$,
-      source.sql, replace(p_event, '%', '%%')),
+      chunked.sql, replace(p_event, '%', '%%')),
     500
-  from (
-    select format(
-      'select (pg_catalog.row_number() over () - 1) / 500 as part, %s as trigger_row, %s as new_row, %s as old_row from %s as dreamlit_row',
-      a.trigger_row, a.new_row, a.old_row, case p_operation when 'insert' then 'dreamlit_new' else 'dreamlit_old' end) as sql
-    from dreamlit._row_arguments(p_operation, p_capture, p_names, 'dreamlit_row', 'dreamlit_row') as a
-  ) as source;
+  from dreamlit._row_arguments(p_operation, p_capture, p_names, 'dreamlit_row', 'dreamlit_row') as a
+  cross join lateral (
+    select format('%s as trigger_row, %s as new_row, %s as old_row from %s as dreamlit_row',
+      a.trigger_row, a.new_row, a.old_row, case p_operation when 'insert' then 'dreamlit_new' else 'dreamlit_old' end) as rows) as source
+  cross join lateral (
+    select 'select (pg_catalog.row_number() over () - 1) / 500 as part, ' || source.rows as sql) as chunked
+  cross join lateral (
+    select
+      's.trigger_row as trigger' || case when p_capture -> 'old_columns' <> '[]' then ', s.old_row as old' else '' end
+        || coalesce(', ' || replace(p_capture ->> 'key', '%', '%%') || '(s.trigger_row, s.new_row, s.old_row) as key', '') as columns,
+      format('pg_catalog.jsonb_agg(dreamlit_event) filter (where %s)',
+        replace(dreamlit._when_sql(p_capture, 's.trigger_row, s.new_row, s.old_row'), '%', '%%')) as aggregate) as event;
 $$;
 comment on function dreamlit._statement_queries(text, text, jsonb, text[]) is
-  'Returns the two queries over a transition table, in chunks of rows: all at once, and row by row under guard.';
+  'Returns the queries over a transition table: a statement of one chunk of rows, one in chunks, and row by row under guard.';
 grant execute on function dreamlit._statement_queries(text, text, jsonb, text[]) to dreamlit_admin;

@@ -11,7 +11,7 @@ begin
     from dreamlit._versions as v join dreamlit._workflows as w using (workflow_id)
     where v.compiled and (v.version_id is distinct from w.version_id or w.state = 'unpublished')
       and not exists (select from dreamlit._runs as r where r.version_id = v.version_id)
-      and not exists (select from pgmq.q_dreamlit_events as q where (q.message ->> 'version')::bigint = v.version_id)
+      and not exists (select from pgmq.q_dreamlit_events as q where q.message -> 'version' = to_jsonb(v.version_id))
       and (p_at_once and w.state = 'unpublished' or not exists (
         select from dreamlit._run_history as h
         where h.version_id = v.version_id and h.state = 'failed'

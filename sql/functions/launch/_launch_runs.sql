@@ -7,7 +7,7 @@ declare
   v_count integer;
 begin
   with locked as materialized (
-    select q.msg_id, coalesce((q.headers ->> 'events')::integer, 1) as events
+    select q.msg_id, case when jsonb_typeof(q.headers -> 'events') = 'number' then least(greatest((q.headers -> 'events')::numeric, 1), p_limit) else 1 end as events
     from pgmq.q_dreamlit_events as q
     where q.msg_id between coalesce(p_msg_id, 0) and coalesce(p_msg_id, 9223372036854775807)
     order by q.msg_id limit p_limit
@@ -18,20 +18,27 @@ begin
   ), taken as (
     delete from pgmq.q_dreamlit_events as q using chosen as c where q.msg_id = c.msg_id
     returning q.*
+  ), checked as materialized (
+    select t.*, v.workflow_id, v.version_id
+    from taken as t
+    left join dreamlit._versions as v on to_jsonb(v.version_id) = t.message -> 'version'
+      and t.message ->> 'operation' in ('insert', 'update', 'delete', 'call')
+      and not exists (
+        select from jsonb_array_elements(case when jsonb_typeof(t.message -> 'events') = 'array' then t.message -> 'events' else '[null]' end) as e(value)
+        where jsonb_typeof(e.value -> 'trigger') is distinct from 'object')
   ), strange as (  -- not put there by a trigger of ours: kept aside in the queue's archive
     insert into pgmq.a_dreamlit_events (msg_id, read_ct, enqueued_at, vt, message, headers)
     select t.msg_id, t.read_ct, t.enqueued_at, t.vt, t.message, t.headers
-    from taken as t
-    where not exists (select from dreamlit._versions as v where v.version_id = (t.message -> 'version')::bigint)
-       or jsonb_typeof(t.message -> 'events') is distinct from 'array'
+    from checked as t
+    where t.version_id is null
     returning msg_id
   ), events as materialized (
     select
-      nextval('dreamlit._event_id_seq') as event_id, v.workflow_id, v.version_id, t.message ->> 'operation' as operation,
+      nextval('dreamlit._event_id_seq') as event_id, t.workflow_id, t.version_id, t.message ->> 'operation' as operation,
       e.value ->> 'key' as key, e.value - array['key', 'error'] as payload, e.value -> 'error' as error, t.enqueued_at as occurred_at
-    from taken as t
-    join dreamlit._versions as v on v.version_id = (t.message -> 'version')::bigint
+    from checked as t
     cross join lateral jsonb_array_elements(t.message -> 'events') with ordinality as e(value, n)
+    where t.version_id is not null
     order by t.msg_id, e.n
   ), first_steps as (
     select root.version_id, failed.failed, s.step_id, dreamlit._due_at(s, v_now) as due_at,

@@ -1,18 +1,15 @@
 create or replace function dreamlit.set_setting(name text, value jsonb) returns jsonb
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_hint text;
 begin
   if $1 not in (select d.name from dreamlit._setting_defaults() as d) then
     raise exception using errcode = 'DL002', message = format('there is no setting %s', $1),
       hint = dreamlit._did_you_mean($1, array(select d.name from dreamlit._setting_defaults() as d));
   end if;
-  if $1 in ('lease', 'keep_history', 'keep_failed_versions') then
-    perform ($2 #>> '{}')::interval;
-  elsif $1 = 'batch' and (jsonb_typeof($2) <> 'number' or ($2 #>> '{}')::numeric not between 1 and 100000) then
-    raise exception using errcode = 'DL001', message = format('batch is %s', $2), hint = 'write a whole number from 1 to 100000';
-  elsif $1 = 'renderer' and ($2 not in ('"database"', '"sender"')
-    or ($2 = '"database"' and to_regprocedure('dreamlit._run_python(text, jsonb)') is null)) then
-    raise exception using errcode = 'DL001', message = format('renderer is %s', $2),
-      hint = 'use "sender", or "database" where plpython3u was there at installation';
+  v_hint := dreamlit._setting_fault($1, $2);
+  if v_hint is not null then
+    raise exception using errcode = 'DL001', message = format('%s is %s', $1, $2), hint = v_hint;
   end if;
   insert into dreamlit._settings as s (name, value) values ($1, $2)
   on conflict on constraint _settings_pkey do update set value = excluded.value, changed_at = now();

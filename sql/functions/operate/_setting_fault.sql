@@ -1,0 +1,23 @@
+create or replace function dreamlit._setting_fault(p_name text, p_value jsonb) returns text
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+  case
+    when p_name = 'batch' then
+      if jsonb_typeof(p_value) <> 'number' or (p_value #>> '{}')::numeric not between 1 and 100000 or (p_value #>> '{}')::numeric % 1 <> 0 then
+        return 'write a whole number from 1 to 100000';
+      end if;
+    when p_name = 'renderer' then
+      if p_value not in ('"database"', '"sender"') or (p_value = '"database"' and to_regprocedure('dreamlit._run_python(text, jsonb)') is null) then
+        return 'use "sender", or "database" where plpython3u was there at installation';
+      end if;
+    else
+      if jsonb_typeof(p_value) <> 'string' or (p_value #>> '{}')::interval <= interval '0' then
+        return 'write an interval such as "60 seconds" or "90 days"';
+      end if;
+  end case;
+  return null;
+exception when data_exception then
+  return 'write an interval such as "60 seconds" or "90 days"';
+end;
+$$;
+comment on function dreamlit._setting_fault(text, jsonb) is 'Returns what to write instead of a setting''s wrong value; null for a right one.';
