@@ -29,8 +29,8 @@ format: $(READY) ## Format the Python code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: provide ## Measure against a bare baseline of the same run
-	$(BIN)/python -m benchmarks $(ARGS)
+bench: provide ## Measure against a bare baseline of the same run (NAME=engine for one bench)
+	$(BIN)/python -m benchmarks $(if $(filter command,$(origin NAME)),$(NAME)) $(ARGS)
 
 provide: $(READY)
 	@$(BIN)/python -m dreamlit_pg.servers provide

@@ -1,4 +1,4 @@
-"""`make bench`: runs the benches, prints their table and writes results/*.json; a run of all writes README.md."""
+"""`make bench`: runs the benches, prints a table, writes results/*.json; a run of all writes README.md."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ BENCHES: dict[str, Callable[[Place, float], Result]] = {
 
 @click.command()
 @click.argument("names", nargs=-1, type=click.Choice(list(BENCHES)))
-@click.option("--scale", default=1.0, show_default=True, help="A part of the usual size; writes no file below 1.")
+@click.option(
+    "--scale", default=1.0, show_default=True, help="Part of the usual size; below 1 no file is written."
+)
 @click.option("--list", "only_list", is_flag=True, help="Name the benches and end.")
 def main(names: tuple[str, ...], scale: float, only_list: bool) -> None:
     """Run the named benches, or all of them."""

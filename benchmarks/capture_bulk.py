@@ -1,4 +1,4 @@
-"""What capture costs one statement of many rows: INSERT … SELECT and COPY, against a table without a trigger."""
+"""What capture costs one statement of many rows: INSERT and COPY, against a table without a trigger."""
 
 from __future__ import annotations
 

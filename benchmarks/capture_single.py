@@ -69,7 +69,8 @@ def _pgbench(place: Place, table: str, clients: int, seconds: int) -> float:
         script.write_text(
             "\\set n random(1, 1000000)\n"
             f"insert into {table} (name, email, amount, note)"
-            " values ('Person ' || :n, 'person' || :n || '@example.com', :n % 1000 + 0.99, repeat('x', 40));\n"
+            " values ('Person ' || :n, 'person' || :n || '@example.com',"
+            " :n % 1000 + 0.99, repeat('x', 40));\n"
         )
         words = ["-n", "-M", "prepared", "-f", str(script), "-c", str(clients), "-j", str(min(clients, 2))]
         done = subprocess.run(

@@ -7,14 +7,17 @@ import threading
 import time
 from collections.abc import Callable
 
+import psycopg
+
 from benchmarks.place import Connection, Place
 from benchmarks.result import Figure, Reach, Result
 from benchmarks.workflows import COLUMNS, ROW, paid
 
 NAME = "engine"
 ABOUT = (
-    "events of a watched table to the e-mail outbox: captured, run and task kept as history, three fields rendered,"
-    " message logged and queued; beside it as many through one pgmq queue: send_batch, read, archive or delete"
+    "rows of a watched table to the e-mail outbox: captured, run and task opened, three fields rendered,"
+    " message logged and queued; beside it as many messages through one pgmq queue: send_batch, read,"
+    " archive or delete"
 )
 EVENTS = 20_000
 STATEMENT = 1000
@@ -25,11 +28,11 @@ WAYS = {
     "two workers": (2, STATEMENT),
     "one worker, rows inserted one by one": (1, 1),
 }
-"""Workers, and rows a statement. The clock runs from the first insert, but for single rows, which wait already."""
+"""Workers, and rows a statement. The clock starts at the first insert; single rows wait already by then."""
 
 
 def run(place: Place, scale: float = 1) -> Result:
-    """Measure; each round takes the baseline and every way in turn. Workers are warm (their renderer is loaded)."""
+    """Measure; each round takes the baseline and every way in turn, with workers that are warm."""
     events = max(STATEMENT, round(EVENTS * scale))
     with place.connect() as connection:
         connection.execute(f"create table app.orders ({COLUMNS})")
@@ -67,7 +70,7 @@ def _figures(samples: dict[str, list[float]], events: int) -> list[Figure]:
 
 
 def _round_trip(place: Place, events: int, end: str) -> float:
-    """Seconds for one session to send, read and archive or delete as many messages, by pgmq's own functions."""
+    """Seconds for one session to send, read and archive or delete as many, by pgmq's own functions."""
     with place.connect(place.superuser_dsn) as connection:
         connection.execute("select pgmq.create('bench')")
         place.settle()
@@ -75,8 +78,8 @@ def _round_trip(place: Place, events: int, end: str) -> float:
         for first in range(1, events + 1, STATEMENT):
             connection.execute(
                 "select count(*) from pgmq.send_batch('bench', array(select jsonb_build_object('trigger',"
-                " jsonb_build_object('id', i, 'name', 'Person ' || i, 'email', 'person' || i || '@example.com',"
-                " 'amount', i %% 1000 + 0.99)) from generate_series(%s::int, %s) as i))",
+                " jsonb_build_object('id', i, 'name', 'Person ' || i, 'amount', i %% 1000 + 0.99,"
+                " 'email', 'person' || i || '@example.com')) from generate_series(%s::int, %s) as i))",
                 [first, first + STATEMENT - 1],
             )
         taken = 0
@@ -111,7 +114,7 @@ def _table_to_outbox(place: Place, events: int, workers: int, statement: int) ->
 
 
 def _insert(connection: Connection, rows: int, statement: int) -> None:
-    """Rows in statements of so many, each committed by itself; single rows by one call, which commits once."""
+    """Rows in statements of so many, each with its own commit; single rows by one call with one commit."""
     values = f"insert into app.orders (name, email, amount, note) select {ROW}"
     if statement == 1:
         connection.execute(f"do $$ begin for i in 1 .. {rows} loop {values}; end loop; end $$")
@@ -122,16 +125,17 @@ def _insert(connection: Connection, rows: int, statement: int) -> None:
 
 def _empty(connection: Connection) -> None:
     connection.execute(
-        "truncate app.orders, pgmq.q_dreamlit_events, pgmq.q_dreamlit_email_bulk, pgmq.q_dreamlit_email_urgent,"
-        " dreamlit._messages, dreamlit._runs, dreamlit._run_history, dreamlit._tasks, dreamlit._task_history"
+        "truncate app.orders, pgmq.q_dreamlit_events, pgmq.q_dreamlit_email_bulk,"
+        " pgmq.q_dreamlit_email_urgent, dreamlit._messages, dreamlit._runs,"
+        " dreamlit._run_history, dreamlit._tasks, dreamlit._task_history"
     )
 
 
 def _check(connection: Connection, events: int) -> None:
-    """Nothing lost, nothing twice, nothing failed: else the seconds say nothing."""
+    """Nothing lost, nothing twice: else the seconds say nothing."""
     row = connection.execute(
-        "select (select count(*) from pgmq.q_dreamlit_email_bulk) + (select count(*) from pgmq.q_dreamlit_email_urgent),"
-        " (select count(*) from dreamlit._messages), (select count(distinct run_id) from dreamlit._messages)"
+        "select (select count(*) from pgmq.q_dreamlit_email_bulk)"
+        " + (select count(*) from pgmq.q_dreamlit_email_urgent), (select count(*) from dreamlit._messages), (select count(distinct run_id) from dreamlit._messages)"
     ).fetchone()
     if row != (events, events, events):
         raise AssertionError(f"{events} events became {row} queued messages, logged messages and runs")
@@ -146,8 +150,6 @@ class _Workers:
         self._count = count
 
     def __enter__(self) -> _Workers:
-        import psycopg
-
         dsn = self._place.superuser_dsn
         self._stack = [psycopg.connect(dsn, autocommit=True) for _ in range(self._count)]
         for connection in self._stack:
@@ -160,7 +162,7 @@ class _Workers:
 
     def work(self) -> None:
         """Return when all is in the outbox. Raises what a worker raised."""
-        errors: list[BaseException] = []
+        errors: list[Exception] = []
         threads = [threading.Thread(target=_guarded(_drain, errors), args=[c]) for c in self._stack]
         for thread in threads:
             thread.start()
@@ -181,11 +183,11 @@ def _drain(connection: Connection) -> None:
             return
 
 
-def _guarded(work: Callable[[Connection], None], errors: list[BaseException]) -> Callable[[Connection], None]:
+def _guarded(work: Callable[[Connection], None], errors: list[Exception]) -> Callable[[Connection], None]:
     def guarded(connection: Connection) -> None:
         try:
             work(connection)
-        except BaseException as error:
+        except Exception as error:  # noqa: BLE001 - raised again where the work was asked for
             errors.append(error)
 
     return guarded

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import math
 import os
@@ -21,6 +20,7 @@ from aiosmtpd.controller import Controller
 from benchmarks.place import HOME, SENDER, Place
 from benchmarks.result import Figure, Reach, Result
 from benchmarks.workflows import COLUMNS, paid
+from dreamlit_pg.cluster import free_port
 from dreamlit_pg.errors import DreamlitError
 
 NAME = "latency"
@@ -33,7 +33,10 @@ SECONDS = 20
 WARM_SECONDS = 3
 PATIENCE = 30
 ENTRY = "from dreamlit_cli.main import main; main()"
-REACHES = {50: Reach(of="value", bound="at most", limit=200), 99: Reach(of="value", bound="at most", limit=1000)}
+REACHES = {
+    50: Reach(of="value", bound="at most", limit=200),
+    99: Reach(of="value", bound="at most", limit=1000),
+}
 
 
 def run(place: Place, scale: float = 1) -> Result:
@@ -94,10 +97,9 @@ class _Sink:
 @contextlib.contextmanager
 def _sink() -> Iterator[_Sink]:
     sink = _Sink()
-    controller = Controller(sink, hostname="127.0.0.1", port=0, loop=asyncio.new_event_loop())
-    controller._trigger_server = lambda: None  # type: ignore[method-assign]  # noqa: SLF001 - port 0
+    sink.port = free_port()
+    controller = Controller(sink, hostname="127.0.0.1", port=sink.port)
     controller.start()
-    sink.port = controller.server.sockets[0].getsockname()[1]
     try:
         yield sink
     finally:

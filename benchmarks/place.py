@@ -49,7 +49,7 @@ class BenchCluster(Cluster):
 
 @dataclass(frozen=True)
 class Place:
-    """One bench's database, with the engine and the roles in it; nothing ticks there unless the bench does."""
+    """One bench's database, with the engine and the roles in it; nothing ticks there but the bench."""
 
     cluster: Cluster
     dbname: str

@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.table import Table
 
-from benchmarks.result import Figure, Result, number
+from benchmarks.result import TIMES, Figure, Result, number
 
 FOLDER = Path(__file__).parent
 BEGIN, END = "<!-- figures: written by make bench -->\n", "<!-- end of figures -->\n"
@@ -23,8 +23,9 @@ def table(results: Sequence[Result]) -> Table:
     colours = {"met": "green", "not met": "red", "": "default"}
     for result in results:
         for row, cells in enumerate(map(_cells, result.figures)):
-            name = result.bench if row == 0 else ""
-            shown.add_row(name, *cells[:-1], f"[{colours[cells[-1]]}]{cells[-1]}", end_section=row + 1 == len(result.figures))
+            *shown_cells, met = cells
+            shown.add_row(result.bench if row == 0 else "", *shown_cells, f"[{colours[met]}]{met}[/]")
+        shown.add_section()
     return shown
 
 
@@ -54,7 +55,7 @@ def _cells(figure: Figure) -> list[str]:
         figure.what,
         number(figure.value, figure.unit),
         "" if figure.baseline is None else number(figure.baseline, figure.unit),
-        "" if figure.ratio is None else f"{figure.ratio:.2f}×",
+        "" if figure.ratio is None else f"{figure.ratio:.2f}{TIMES}",
         reach,
         "" if figure.met is None else "met" if figure.met else "not met",
     ]
@@ -62,10 +63,13 @@ def _cells(figure: Figure) -> list[str]:
 
 def _markdown(results: Sequence[Result], machine: dict[str, Any]) -> str:
     settings = ", ".join(f"{name} {value}" for name, value in machine["settings"].items())
+    where = (
+        f"Taken {machine['taken_at'][:10]} on {machine['cores']} cores ({machine['processor']}),"
+        f" {machine['memory_gb']:g} GB, {machine['system']}; PostgreSQL {machine['postgresql']},"
+        f" Python {machine['python']}; load before the run {machine['load_before']:g}."
+    )
     lines = [
-        f"Taken {machine['taken_at'][:10]} on {machine['cores']} cores ({machine['processor']}), {machine['memory_gb']:g} GB,"
-        f" {machine['system']}; PostgreSQL {machine['postgresql']}, Python {machine['python']}; load before the run"
-        f" {machine['load_before']:g}.",
+        where,
         f"Settings: {settings}.",
         "",
         "| bench | what | figure | bare | ratio | reach | |",

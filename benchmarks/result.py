@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 Bound = Literal["at most", "at least"]
+TIMES = "\N{MULTIPLICATION SIGN}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,17 +26,14 @@ class Reach:
         return found <= self.limit if self.bound == "at most" else found >= self.limit
 
     def text(self, unit: str) -> str:
-        """Such as `≤ 3×` or `≥ 10,000/s`."""
+        """Such as `at most 3 times`, in signs."""
         sign = "≤" if self.bound == "at most" else "≥"
-        return f"{sign} {self.limit:g}×" if self.of == "ratio" else f"{sign} {number(self.limit, unit)}"
+        return f"{sign} {self.limit:g}{TIMES}" if self.of == "ratio" else f"{sign} {number(self.limit, unit)}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """One measured number. `ratio` is to the baseline of the same run, and says in `ratio_of` which way round.
-
-    Of several reaches one is enough.
-    """
+    """One measured number, and its ratio to the baseline of the same run. Of several reaches one is enough."""
 
     what: str
     value: float

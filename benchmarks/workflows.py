@@ -8,10 +8,13 @@ TEMPLATE = """\
 <!doctype html>
 <html><body>
 <h1>Hello {{ trigger.name }}</h1>
-<p>Your order over {{ trigger.amount }} has been paid. We will write to {{ trigger.email }} when it leaves.</p>
+<p>Your order over {{ trigger.amount }} has been paid.
+We will write to {{ trigger.email }} when it leaves.</p>
 </body></html>
 """
-COLUMNS = "id bigint generated always as identity primary key, name text, email text, amount numeric, note text"
+COLUMNS = (
+    "id bigint generated always as identity primary key, name text, email text, amount numeric, note text"
+)
 ROW = "'Person ' || i, 'person' || i || '@example.com', i % 1000 + 0.99, repeat('x', 40)"
 """One row's values but the id, over i."""
 

@@ -17,7 +17,10 @@ begin
       'alter table pgmq.%I set (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000, '
       'autovacuum_vacuum_cost_delay = 0, autovacuum_analyze_scale_factor = 0.1)', 'q_' || v_queue);
     -- For the reaper: deliveries that have begun are few among the many that wait.
-    execute format('create index if not exists %I on pgmq.%I (vt) where headers ? ''started_at''', 'q_' || v_queue || '_started_idx', 'q_' || v_queue);
+    -- IF NOT EXISTS would lock out those who write before it looks.
+    if to_regclass(format('pgmq.%I', 'q_' || v_queue || '_started_idx')) is null then
+      execute format('create index %I on pgmq.%I (vt) where headers ? ''started_at''', 'q_' || v_queue || '_started_idx', 'q_' || v_queue);
+    end if;
   end loop;
   grant usage on schema pgmq to dreamlit_owner;
 end;

@@ -1,4 +1,4 @@
-"""What tests of several stages do to a database: publish, let the worker pass, move the clock, wait for a session."""
+"""What tests of several stages do: publish, let the worker pass, move the clock, wait for a session."""
 
 from __future__ import annotations
 

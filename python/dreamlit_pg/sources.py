@@ -1,19 +1,21 @@
 """The SQL files, as one script.
 
 ``sql/install.sql`` is the visible list; a line ``\\ir FILE`` stands for that file. The tokens ``@@...@@`` are
-filled in here: the release, pgmq's own SQL, the rendering module for plpython3u, and the migrations.
+filled in here: the release, pgmq's own SQL, the rendering modules for plpython3u, and the migrations.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+from graphlib import TopologicalSorter
 from importlib.metadata import version
 from pathlib import Path
 
 from pgmq.install import get_embedded_install_sql
 
 _INCLUDE = re.compile(r"^\\ir (\S+)$", re.MULTILINE)
+_RELATIVE = re.compile(r"^from \.(\w+) import", re.MULTILINE)
 _TOKEN = re.compile(r"@@(\w+)@@")
 
 
@@ -35,15 +37,26 @@ def install_script() -> str:
         lambda match: (folder / match[1]).read_text("utf-8").rstrip(),
         (folder / "install.sql").read_text("utf-8"),
     )
-    rendering = (Path(__file__).parent / "rendering.py").read_text("utf-8")
+    modules = _modules(Path(__file__).parent / "rendering")
     tokens = {
         "release": release(),
         "pgmq_source": _quoted(get_embedded_install_sql(), "pgmq"),
-        "rendering_source": ascii(rendering),
-        "rendering_digest": repr(hashlib.sha256(rendering.encode()).hexdigest()[:16]),
+        "rendering_modules": modules,
+        "rendering_digest": repr(hashlib.sha256(modules.encode()).hexdigest()[:16]),
         "migrations": "\n".join(_migration(path) for path in sorted((folder / "migrations").glob("*.sql"))),
     }
     return _TOKEN.sub(lambda match: tokens[match[1]], text)
+
+
+def _modules(folder: Path) -> str:
+    """A package as a Python mapping {name: source}, each module after those that it imports."""
+    sources = {path.stem: path.read_text("utf-8") for path in sorted(folder.glob("*.py"))}
+    imports = {name: _RELATIVE.findall(source) for name, source in sources.items()}
+    pairs = [
+        f"  'dreamlit_rendering.{name}': {sources[name]!a},\n"
+        for name in TopologicalSorter(imports).static_order()
+    ]
+    return "{\n" + "".join(pairs) + "}"
 
 
 def _quoted(text: str, tag: str) -> str:

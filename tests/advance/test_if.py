@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import pytest
-
 from tests.helpers import Connection, add_user, column, email, rows, work
 
 from .conftest import Run, states
@@ -9,7 +8,12 @@ from .conftest import Run, states
 
 @pytest.mark.parametrize(
     ("condition", "state"),
-    [("true", "done"), ("false", "skipped"), ("null::boolean", "skipped"), ("trigger.plan = 'pro'", "skipped")],
+    [
+        ("true", "done"),
+        ("false", "skipped"),
+        ("null::boolean", "skipped"),
+        ("trigger.plan = 'pro'", "skipped"),
+    ],
 )
 def test_a_step_of_its_own_lets_only_true_through(
     run: Run, superuser: Connection, condition: str, state: str

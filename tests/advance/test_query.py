@@ -10,8 +10,15 @@ def query(text: str, step: str = "each", **more: object) -> dict[str, object]:
 
 
 def test_each_row_becomes_an_item(run: Run, superuser: Connection) -> None:
-    run(query("select 'u' || n || '@x.org' as address from generate_series(1, 3) as n"), email(to="{{ each.address }}"))
-    assert column(superuser, "select recipient from dreamlit.messages order by 1") == ["u1@x.org", "u2@x.org", "u3@x.org"]
+    run(
+        query("select 'u' || n || '@x.org' as address from generate_series(1, 3) as n"),
+        email(to="{{ each.address }}"),
+    )
+    assert column(superuser, "select recipient from dreamlit.messages order by 1") == [
+        "u1@x.org",
+        "u2@x.org",
+        "u3@x.org",
+    ]
 
 
 def test_ten_thousand_rows_become_ten_thousand_messages(run: Run, superuser: Connection) -> None:
@@ -122,7 +129,11 @@ def test_a_pass_takes_no_more_of_a_step_than_the_setting_says(
 def test_values_keep_their_types_through_the_queries(run: Run, superuser: Connection) -> None:
     run(
         query("select 12.50::numeric as price, array['a', 'b'] as tags, null::text as nothing, true as yes"),
-        query("select each.price * 2 as double, each.tags[2] as second, each.yes and each.nothing is null as ok", "next_"),
+        query(
+            "select each.price * 2 as double, each.tags[2] as second,"
+            " each.yes and each.nothing is null as ok",
+            "next_",
+        ),
         {
             "id": "tell",
             "email": {

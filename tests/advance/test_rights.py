@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from tests.helpers import Connection, column, email, rows, value, work
 
 from .conftest import Run, states
@@ -67,7 +66,9 @@ def test_a_compiled_function_that_was_replaced_never_runs_with_the_engines_right
 
 def test_a_compiled_function_of_another_role_is_refused(run: Run, superuser: Connection) -> None:
     run(QUERY, passes=0)
-    superuser.execute("alter function dreamlit_workflows.hello_v1_each_query(bigint[], jsonb[]) owner to tests_app")
+    superuser.execute(
+        "alter function dreamlit_workflows.hello_v1_each_query(bigint[], jsonb[]) owner to tests_app"
+    )
     work(superuser)
     (error,) = column(superuser, "select error from dreamlit.tasks")
     assert error["sqlstate"] == "DL004"
@@ -124,17 +125,24 @@ def test_a_query_cannot_end_the_workers_transaction(
     run: Run, admin: Connection, superuser: Connection, trick: str
 ) -> None:
     admin.execute(
-        f"create function public.trick(int) returns int language plpgsql as $$ begin {trick}; return 1; end $$".encode()
+        "create function public.trick(int) returns int language plpgsql as"
+        f" $$ begin {trick}; return 1; end $$".encode()
     )
-    run({"id": "each", "query": "select public.trick(trigger.user_id) as n", "attempts": 1}, email("beside", after="trigger"))
+    run(
+        {"id": "each", "query": "select public.trick(trigger.user_id) as n", "attempts": 1},
+        email("beside", after="trigger"),
+    )
     assert states(superuser, "each") == ["failed"]
     assert states(superuser, "beside") == ["sending"]
 
 
-def test_a_query_cannot_change_the_engines_session(run: Run, admin: Connection, superuser: Connection) -> None:
+def test_a_query_cannot_change_the_engines_session(
+    run: Run, admin: Connection, superuser: Connection
+) -> None:
     admin.execute(
         "create function public.trick(int) returns text language sql as"
-        " $$ select set_config('dreamlit.advancing', 'off', false) || set_config('search_path', 'public', false) $$"
+        " $$ select set_config('dreamlit.advancing', 'off', false)"
+        " || set_config('search_path', 'public', false) $$"
     )
     run({"id": "each", "query": "select public.trick(trigger.user_id) as n"}, email(), users=2)
     assert states(superuser, "tell") == ["sending", "sending"]

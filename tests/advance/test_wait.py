@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import pytest
-
 from tests.helpers import Connection, add_user, email, publish, rows, shift_clock, value, work, workflow
 
 from .conftest import Run, states
@@ -44,7 +43,9 @@ def test_a_moment_in_the_past_goes_on_at_once(
 
 def test_a_moment_of_the_data_is_waited_for(run: Run, app: Connection, superuser: Connection) -> None:
     run(wait("trigger.due_at"), email(), users=0)
-    app.execute("insert into public.users (name, email, due_at) values ('a', 'a@x.org', now() + interval '5 days')")
+    app.execute(
+        "insert into public.users (name, email, due_at) values ('a', 'a@x.org', now() + interval '5 days')"
+    )
     work(superuser, 3)
     assert states(superuser, "nap") == ["waiting"]
     shift_clock(superuser, "5 days 00:01")
@@ -101,7 +102,9 @@ def test_a_wait_below_a_query_waits_for_each_item(run: Run, superuser: Connectio
     assert states(superuser, "nap") == ["waiting"] * 3
 
 
-def test_the_condition_is_asked_before_the_wait_only(run: Run, admin: Connection, superuser: Connection) -> None:
+def test_the_condition_is_asked_before_the_wait_only(
+    run: Run, admin: Connection, superuser: Connection
+) -> None:
     admin.execute("create table public.flags (on_ boolean)")
     admin.execute("insert into public.flags values (true)")
     run(wait(**{"if": "(select f.on_ from public.flags f)"}), email())

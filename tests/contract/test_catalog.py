@@ -10,9 +10,9 @@ from pathlib import Path
 import psycopg
 import pytest
 from pgmq.install import get_embedded_install_sql
+from tests.helpers import Connection, column, rows, value
 
 from dreamlit_pg import install, sources
-from tests.helpers import Connection, column, rows, value
 
 SQL = sources.sql_folder()
 OWN_SCHEMAS = "('dreamlit', 'dreamlit_workflows')"
@@ -27,7 +27,7 @@ UNPINNED = {
 
 FUNCTIONS = {
     "dreamlit_sender": {"claim", "report", "tick", "version"},
-    "dreamlit_reader": {"version"},
+    "dreamlit_reader": {"version", "settings", "steps", "triggers"},
 }
 """What a role may call that is public. dreamlit_admin may call everything else that is."""
 
@@ -59,7 +59,8 @@ def test_every_table_and_view_says_what_it_holds(superuser: Connection) -> None:
 def test_every_column_of_every_view_says_what_it_means(superuser: Connection) -> None:
     silent = column(
         superuser,
-        "select format('%s.%s', c.relname, a.attname) from pg_class c join pg_attribute a on a.attrelid = c.oid"
+        "select format('%s.%s', c.relname, a.attname)"
+        " from pg_class c join pg_attribute a on a.attrelid = c.oid"
         " where c.relnamespace = 'dreamlit'::regnamespace and c.relkind = 'v' and c.relname !~ '^_'"
         " and a.attnum > 0 and col_description(c.oid, a.attnum) is null",
     )
@@ -114,7 +115,8 @@ def test_nothing_is_granted_to_public(superuser: Connection) -> None:
           from pg_proc p where p.pronamespace in (select oid from pg_namespace where nspname in {OWN_SCHEMAS})
           union all
           select c.oid::regclass::text, c.relacl
-          from pg_class c where c.relnamespace in (select oid from pg_namespace where nspname in {OWN_SCHEMAS})
+          from pg_class c
+          where c.relnamespace in (select oid from pg_namespace where nspname in {OWN_SCHEMAS})
              or (c.relname ~ 'dreamlit_' and c.relnamespace = 'pgmq'::regnamespace)
           union all
           select n.nspname, n.nspacl from pg_namespace n where n.nspname in {OWN_SCHEMAS}
@@ -127,7 +129,9 @@ def test_nothing_is_granted_to_public(superuser: Connection) -> None:
 def test_functions_to_come_are_not_granted_to_public_either(superuser: Connection) -> None:
     superuser.execute("set role dreamlit_owner")
     superuser.execute("create function dreamlit.tomorrow() returns int language sql as 'select 1'")
-    assert not value(superuser, "select has_function_privilege('tests_app', 'dreamlit.tomorrow()', 'execute')")
+    assert not value(
+        superuser, "select has_function_privilege('tests_app', 'dreamlit.tomorrow()', 'execute')"
+    )
 
 
 def test_the_owner_owns_everything(superuser: Connection) -> None:
@@ -143,7 +147,8 @@ def test_the_owner_owns_everything(superuser: Connection) -> None:
         select t.oid::regtype::text from pg_type t
         where t.typnamespace = 'dreamlit'::regnamespace and t.typowner <> 'dreamlit_owner'::regrole
         union all
-        select nspname from pg_namespace where nspname in {OWN_SCHEMAS} and nspowner <> 'dreamlit_owner'::regrole
+        select nspname from pg_namespace
+        where nspname in {OWN_SCHEMAS} and nspowner <> 'dreamlit_owner'::regrole
         """,
     )
     assert strangers == []
@@ -216,7 +221,12 @@ def _readable_by(superuser: Connection, role: str) -> set[str]:
 def test_admin_and_reader_read_the_views_and_no_table(superuser: Connection, role: str) -> None:
     assert _readable_by(superuser, role) == {f"dreamlit.{view}" for view in VIEWS}
     assert not any(
-        value(superuser, "select has_table_privilege(%s, %s, 'insert, update, delete')", role, f"dreamlit.{view}")
+        value(
+            superuser,
+            "select has_table_privilege(%s, %s, 'insert, update, delete')",
+            role,
+            f"dreamlit.{view}",
+        )
         for view in VIEWS
     )
 
@@ -272,7 +282,8 @@ def test_a_view_and_a_table_stand_in_a_file_of_their_name(superuser: Connection)
 def test_names_do_not_differ_by_arguments_only(superuser: Connection) -> None:
     twice = column(
         superuser,
-        "select proname from pg_proc where pronamespace = 'dreamlit'::regnamespace group by 1 having count(*) > 1",
+        "select proname from pg_proc where pronamespace = 'dreamlit'::regnamespace"
+        " group by 1 having count(*) > 1",
     )
     assert twice == []
 
@@ -292,13 +303,16 @@ def test_all_times_come_from_the_clock_that_tests_replace() -> None:
     asking = {
         path.name
         for path in (SQL / "functions").rglob("*.sql")
-        if re.search(r"(?<![\w_])(?:now\(\)|current_timestamp|statement_timestamp\(\))", path.read_text("utf-8"))
+        if re.search(
+            r"(?<![\w_])(?:now\(\)|current_timestamp|statement_timestamp\(\))", path.read_text("utf-8")
+        )
     }
     assert asking == {
         "_now.sql",  # the clock
         "_enqueue.sql",  # in the user's transaction: when the change began
         "start.sql",  # likewise
         "set_setting.sql",  # a note for people
+        "_examine_cron.sql",  # pg_cron's own notes, which follow the server's clock
     }
 
 
@@ -306,10 +320,10 @@ def test_all_times_come_from_the_clock_that_tests_replace() -> None:
 
 CAST = "an assignment that casts on purpose: a JSON literal, a number to text"
 CHECK_EXCEPTIONS = {
-    ("_claim_renderings", "warning extra"): "return query execute fills the columns",
     ("_compile_query", "error"): "p_step is a record, whose columns its caller settles",
     ("_compile_step", "error"): "p_step is a record, whose columns its caller settles",
     ("_probe", "error"): "the view that it reads is the one that it has just made",
+    ("_examine_cron", "error"): "reads pg_cron's tables where they are there",
     ("_compile_condition", "warning"): CAST,
     ("_compile_step", "warning"): CAST,
     ("_compile_trigger", "warning"): CAST,
@@ -327,6 +341,7 @@ DYNAMIC_SQL = {
     "_advance_wait": CHECKED,
     "_check_payload": CHECKED,
     "_pass_condition": CHECKED,
+    "_examine_functions": CHECKED,
     "_claim_messages": "%s is _lease_sql, a text of ours",
     "_create_function": PUBLISHERS,
     "_create_item_function": PUBLISHERS,
@@ -338,10 +353,11 @@ DYNAMIC_SQL = {
 }
 """Functions whose dynamic SQL plpgsql_check cannot see through, with the reason why it is safe."""
 
+GUARDED = "prerequisites.sql refuses a schema that is not ours"
 UNQUALIFIED = "unpinned to be inlined; only pinned functions may call it"
 PGSPOT_EXCEPTIONS = {
-    "PS010: Unsafe schema creation: dreamlit": "prerequisites.sql refuses a schema that is not ours",
-    "PS010: Unsafe schema creation: dreamlit_workflows": "prerequisites.sql refuses a schema that is not ours",
+    "PS010: Unsafe schema creation: dreamlit": GUARDED,
+    "PS010: Unsafe schema creation: dreamlit_workflows": GUARDED,
     "PS005: Function without explicit search_path: dreamlit._now()": UNPINNED["_now"],
     "PS005: Function without explicit search_path: dreamlit.publish": UNPINNED["publish"],
     "PS005: Function without explicit search_path: dreamlit.work": UNPINNED["work"],
@@ -395,7 +411,7 @@ def _pgspot(text: str, folder: Path, *words: str) -> list[str]:
 
 
 def test_pgspot_finds_nothing_in_the_printed_script(tmp_path: Path) -> None:
-    """The bodies are left to plpgsql_check: they are pinned, and pgspot cannot read a row after RETURN NEXT."""
+    """The bodies are left to plpgsql_check: they are pinned, and pgspot cannot read RETURN NEXT of a row."""
     found = _pgspot(install.script(), tmp_path, "--no-plpgsql")
     assert [line for line in found if not line.startswith(tuple(PGSPOT_EXCEPTIONS))] == []
     assert [start for start in PGSPOT_EXCEPTIONS if not any(line.startswith(start) for line in found)] == []
@@ -404,7 +420,9 @@ def test_pgspot_finds_nothing_in_the_printed_script(tmp_path: Path) -> None:
 def test_pgspot_finds_nothing_in_what_the_installer_itself_runs(tmp_path: Path) -> None:
     lines = (SQL / "install.sql").read_text("utf-8").splitlines()
     own = [line for line in lines if not re.match(r"\\ir functions/|@@", line)]
-    text = re.sub(r"^\\ir (\S+)$", lambda m: (SQL / m[1]).read_text("utf-8"), "\n".join(own), flags=re.M)
+    text = re.sub(
+        r"^\\ir (\S+)$", lambda m: (SQL / m[1]).read_text("utf-8"), "\n".join(own), flags=re.MULTILINE
+    )
     found = _pgspot(re.sub("@@pgmq_source@@", "''", text), tmp_path)
     assert [line for line in found if not line.startswith("PS010: ")] == []
 

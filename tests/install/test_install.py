@@ -6,13 +6,13 @@ from contextlib import closing
 
 import psycopg
 import pytest
+from tests.helpers import column, rows, value, wait_until
 
 from dreamlit_pg import install as installer
 from dreamlit_pg import sources
 from dreamlit_pg.cluster import Cluster
 from dreamlit_pg.errors import NotInstalled
 from dreamlit_pg.install import install
-from tests.helpers import column, rows, value, wait_until
 
 from .conftest import NewDatabase, catalog, dump
 
@@ -160,7 +160,9 @@ def test_the_worker_is_scheduled_where_pg_cron_lives_in_the_same_database(
         assert install(home).ticker == "pg_cron"
         install(home)
         with psycopg.connect(home) as connection:
-            jobs = rows(connection, "select jobname, schedule, command, database, active from cron.job order by 1")
+            jobs = rows(
+                connection, "select jobname, schedule, command, database, active from cron.job order by 1"
+            )
         assert [job["jobname"] for job in jobs] == ["dreamlit-prune-cron", "dreamlit-worker-1"]
         assert jobs[1] == {
             "jobname": "dreamlit-worker-1",

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import psycopg
 import pytest
+from tests.helpers import column, publish, value
 
 from dreamlit_pg.cluster import Cluster
 from dreamlit_pg.errors import NotInstalled, WrongState
 from dreamlit_pg.install import install, uninstall
-from tests.helpers import column, publish, value
 
 from .conftest import NewDatabase, catalog
 

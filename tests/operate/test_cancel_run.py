@@ -4,7 +4,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
-
 from tests.helpers import Connection, column, email, rows, shift_clock, value, wait_for_lock, work
 
 from .conftest import Run, Sender, states
@@ -121,7 +120,10 @@ def test_some_sent_messages_of_a_task_stay_sent(
     run(email(to="a@x.org, b@x.org"))
     me.deliver(me.claim(1)[0])
     cancel(admin)
-    assert column(superuser, "select state from dreamlit.messages order by message_id") == ["sent", "cancelled"]
+    assert column(superuser, "select state from dreamlit.messages order by message_id") == [
+        "sent",
+        "cancelled",
+    ]
     _is_cancelled(superuser)
 
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import psycopg
 import pytest
-
 from tests.helpers import Connection, add_user, column, email, publish, rows, value, work, workflow
 
 from .conftest import Run, Sender, states
@@ -25,7 +24,9 @@ def rates(admin: Connection) -> Connection:
 RATE = {"id": "rate", "query": "select 100 / r.rate as x from public.rates r", "attempts": 1}
 
 
-def test_a_failed_query_is_run_again_where_it_failed(run: Run, rates: Connection, superuser: Connection) -> None:
+def test_a_failed_query_is_run_again_where_it_failed(
+    run: Run, rates: Connection, superuser: Connection
+) -> None:
     run(RATE, email())
     assert column(superuser, "select state from dreamlit.runs") == ["failed"]
     rates.execute("update public.rates set rate = 5")
@@ -112,7 +113,9 @@ def test_a_failed_template_is_rendered_again(run: Run, admin: Connection, superu
     assert states(superuser, "tell") == ["failed"]
 
 
-def test_a_run_retried_while_another_branch_is_open(run: Run, rates: Connection, superuser: Connection) -> None:
+def test_a_run_retried_while_another_branch_is_open(
+    run: Run, rates: Connection, superuser: Connection
+) -> None:
     run({"id": "nap", "wait": "1 day"}, {**RATE, "after": "trigger"})
     rates.execute("update public.rates set rate = 5")
     assert retry(rates) == 1
@@ -164,7 +167,9 @@ def test_two_retries_at_once_count_once(run: Run, rates: Connection, superuser: 
     assert value(superuser, "select count(*) from dreamlit._tasks") == 1
 
 
-def test_a_cancelled_run_with_a_failure_can_be_retried(run: Run, rates: Connection, superuser: Connection) -> None:
+def test_a_cancelled_run_with_a_failure_can_be_retried(
+    run: Run, rates: Connection, superuser: Connection
+) -> None:
     run({"id": "nap", "wait": "1 day"}, {**RATE, "after": "trigger"})
     rates.execute("select dreamlit.cancel_run(1)")
     rates.execute("update public.rates set rate = 5")

@@ -3,7 +3,6 @@ from __future__ import annotations
 import psycopg
 import pytest
 from psycopg.types.json import Jsonb
-
 from tests.helpers import Connection, value
 
 

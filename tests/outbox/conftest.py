@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from psycopg.types.json import Jsonb
-
 from tests.helpers import Connection, add_users, create_users, email, publish, rows, work, workflow
 
 Post = Callable[..., None]
@@ -15,7 +14,7 @@ Post = Callable[..., None]
 
 @pytest.fixture
 def post(admin: Connection, app: Connection, superuser: Connection) -> Post:
-    """Publishes a workflow of the given steps (one email otherwise) and lets users' messages come to the outbox."""
+    """Publishes a workflow of the steps (one email otherwise) and lets messages come to the outbox."""
     create_users(admin)
 
     def post(*steps: dict[str, object], users: int = 1) -> None:
@@ -33,7 +32,9 @@ class Sender:
         self.connection = connection
         self.name = name
 
-    def claim(self, quantity: int = 10, *, channel: str = "email", lease: str | None = None) -> list[dict[str, Any]]:
+    def claim(
+        self, quantity: int = 10, *, channel: str = "email", lease: str | None = None
+    ) -> list[dict[str, Any]]:
         return rows(
             self.connection,
             "select * from dreamlit.claim(%s, %s, %s, %s::interval)",

@@ -5,7 +5,6 @@ from datetime import timedelta
 import psycopg
 import pytest
 from psycopg.types.json import Jsonb
-
 from tests.helpers import Connection, column, email, rows, shift_clock, slack, value, work
 
 from .conftest import Post, Sender, message
@@ -68,7 +67,9 @@ def test_sent_without_started_counts_because_it_happened(
 def test_the_recipients_fault_is_permanent(post: Post, me: Sender, superuser: Connection) -> None:
     post()
     (claimed,) = me.claim()
-    assert me.deliver(claimed, "failed", fault="recipient", code="550 5.1.1", error="no such user") == "failed"
+    assert (
+        me.deliver(claimed, "failed", fault="recipient", code="550 5.1.1", error="no such user") == "failed"
+    )
     found = message(superuser)
     assert (found["state"], found["attempts"]) == ("failed", 1)
     assert found["error"] == {"fault": "recipient", "code": "550 5.1.1", "message": "no such user"}
@@ -184,7 +185,10 @@ def test_a_stopped_channel_is_tried_again_after_a_while_that_doubles(
     for _ in range(9):
         (claimed,) = me.claim()
         me.deliver(claimed, "failed", fault="configuration")
-        query = "select extract(epoch from blocked_until - dreamlit._now()) from dreamlit._channels where channel = 'email'"
+        query = (
+            "select extract(epoch from blocked_until - dreamlit._now())"
+            " from dreamlit._channels where channel = 'email'"
+        )
         waits.append(round(value(superuser, query)))
         ahead += waits[-1] + 1
         shift_clock(superuser, f"{ahead} seconds")
@@ -255,9 +259,7 @@ def test_a_success_reported_after_a_providers_wish_does_not_lift_it(
     assert other.claim() == []
 
 
-def test_a_shorter_wish_does_not_shorten_a_longer_one(
-    post: Post, me: Sender, superuser: Connection
-) -> None:
+def test_a_shorter_wish_does_not_shorten_a_longer_one(post: Post, me: Sender, superuser: Connection) -> None:
     post(users=3)
     one, two = me.claim(2)
     me.report_all([one, two], "started")
@@ -317,12 +319,12 @@ def test_a_late_started_of_an_expired_claim_may_not_deliver(
 
 
 @pytest.mark.parametrize(
-    ("outcome", "fault"),
-    [("failed", "transient"), ("failed", "recipient"), ("failed", "unknown"), ("released", None)],
+    "end", [("failed", "transient"), ("failed", "recipient"), ("failed", "unknown"), ("released", None)]
 )
 def test_a_late_report_of_an_expired_claim_changes_nothing(
-    post: Post, me: Sender, other: Sender, superuser: Connection, outcome: str, fault: str | None
+    post: Post, me: Sender, other: Sender, superuser: Connection, end: tuple[str, str | None]
 ) -> None:
+    outcome, fault = end
     post()
     (mine,) = me.claim()
     shift_clock(superuser, "61 seconds")
@@ -355,9 +357,7 @@ def test_an_expired_claim_that_nobody_else_took_may_still_begin(
 
 
 @pytest.mark.parametrize("outcome", ["sent", "failed"])
-def test_a_repeated_report_is_harmless(
-    post: Post, me: Sender, superuser: Connection, outcome: str
-) -> None:
+def test_a_repeated_report_is_harmless(post: Post, me: Sender, superuser: Connection, outcome: str) -> None:
     post(users=2)
     (claimed, _) = me.claim()
     me.deliver(claimed, outcome, fault="recipient")
@@ -377,9 +377,7 @@ def _counts(superuser: Connection) -> list[dict[str, object]]:
     )
 
 
-def test_a_repeated_transient_failure_is_counted_once(
-    post: Post, me: Sender, superuser: Connection
-) -> None:
+def test_a_repeated_transient_failure_is_counted_once(post: Post, me: Sender, superuser: Connection) -> None:
     post()
     (claimed,) = me.claim()
     me.deliver(claimed, "failed", fault="transient")
@@ -480,7 +478,9 @@ def test_the_worker_reaps(post: Post, me: Sender, superuser: Connection) -> None
     (claimed,) = me.claim()
     me.report(claimed, "started")
     shift_clock(superuser, "61 seconds")
-    superuser.execute("update dreamlit._chores set due_at = case chore when 'reap' then now() else 'infinity' end")
+    superuser.execute(
+        "update dreamlit._chores set due_at = case chore when 'reap' then now() else 'infinity' end"
+    )
     work(superuser)
     assert message(superuser)["state"] == "uncertain"
 
@@ -524,10 +524,11 @@ def test_a_late_report_of_the_claim_before_the_release_does_not_touch_the_new_on
     assert other.deliver(theirs) == "sent"
 
 
-@pytest.mark.parametrize(("delivered", "state", "run"), [(True, "sent", "done"), (False, "failed", "failed")])
+@pytest.mark.parametrize("end", [(True, "sent", "done"), (False, "failed", "failed")])
 def test_a_discarded_message_is_settled_as_one_says(
-    post: Post, me: Sender, admin: Connection, superuser: Connection, delivered: bool, state: str, run: str
+    post: Post, me: Sender, admin: Connection, superuser: Connection, end: tuple[bool, str, str]
 ) -> None:
+    delivered, state, run = end
     post()
     (claimed,) = me.claim()
     me.deliver(claimed, "failed", fault="unknown", error="timeout")

@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
-
 from tests.helpers import Connection, column, rows, shift_clock, value, wait_for_lock, wait_until
 
 from .conftest import Post, Sender
@@ -155,7 +154,10 @@ def test_two_reports_of_the_same_messages_in_other_orders_do_not_wait_in_a_circl
     claimed = me.claim(100)
     me.report_all(claimed, "started")
     with ThreadPoolExecutor(2) as pool:
-        ends = [pool.submit(me.report_all, claimed, "sent"), pool.submit(other.report_all, claimed[::-1], "sent")]
+        ends = [
+            pool.submit(me.report_all, claimed, "sent"),
+            pool.submit(other.report_all, claimed[::-1], "sent"),
+        ]
         for end in ends:
             end.result(timeout=30)
     _all_sent_once(superuser, 100)

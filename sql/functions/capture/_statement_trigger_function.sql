@@ -46,7 +46,9 @@ begin
     end if;
     exit when v_rows < %8$s;
   end loop;
-  close v_cursor;
+  if v_cursor is not null then
+    close v_cursor;
+  end if;
   if v_failed then
     for v_events in execute pg_catalog.format(%9$L, variadic v_names) using v_part loop
       perform dreamlit._enqueue(%6$s, %7$L, v_events);

@@ -19,7 +19,8 @@ begin
     delete from pgmq.q_dreamlit_events as q using chosen as c where q.msg_id = c.msg_id
     returning q.*
   ), checked as materialized (
-    select t.*, v.workflow_id, v.version_id
+    -- Read once a message: each look into a message of many events unpacks the whole of it.
+    select t.*, t.message ->> 'operation' as operation, v.workflow_id, v.version_id
     from taken as t
     left join dreamlit._versions as v on to_jsonb(v.version_id) = t.message -> 'version'
       and t.message ->> 'operation' in ('insert', 'update', 'delete', 'call')
@@ -34,7 +35,7 @@ begin
     returning msg_id
   ), events as materialized (
     select
-      nextval('dreamlit._event_id_seq') as event_id, t.workflow_id, t.version_id, t.message ->> 'operation' as operation,
+      nextval('dreamlit._event_id_seq') as event_id, t.workflow_id, t.version_id, t.operation,
       e.value ->> 'key' as key, e.value - array['key', 'error'] as payload, e.value -> 'error' as error, t.enqueued_at as occurred_at
     from checked as t
     cross join lateral jsonb_array_elements(t.message -> 'events') with ordinality as e(value, n)

@@ -17,6 +17,6 @@ begin
 end;
 $$;
 comment on function dreamlit.set_setting(text, jsonb) is
-  'Sets a setting of this installation and returns its value. Raises DL002 for an unknown name, DL001 or a data exception for a '
+  'Sets a setting of this installation and returns its value. Raises DL002 for an unknown name, DL001 for a '
   'wrong value.';
 grant execute on function dreamlit.set_setting(text, jsonb) to dreamlit_admin;

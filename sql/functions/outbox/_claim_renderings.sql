@@ -1,21 +1,28 @@
 create or replace function dreamlit._claim_renderings(p_quantity integer, p_lease interval, p_sender text)
 returns table (message_id bigint, attempt integer, content jsonb, templates jsonb, lease_until timestamptz)
 language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  v_leased dreamlit._claimed[];
 begin
-  return query execute format($sql$
+  execute format($sql$
     with leased as (%s)
-    select l.msg_id, l.read_ct,
+    select array_agg((l.msg_id, l.read_ct, l.message, l.vt)::dreamlit._claimed) from leased as l $sql$, dreamlit._lease_sql('dreamlit_render'))
+  into v_leased using p_quantity, p_lease, p_sender;
+  -- Their runs were cancelled meanwhile.
+  perform dreamlit._dequeue('dreamlit_render', array(
+    select l.message_id from unnest(v_leased) as l
+    where not exists (select from dreamlit._tasks as t where t.task_id = (l.content -> 'task_id')::bigint and t.state = 'rendering')));
+  return query
+    select l.message_id, l.attempt,
       jsonb_build_object('step_id', s.step_id, 'channel', s.kind, 'context', r.payload || coalesce(t.item, '{}')),
-      case when row_number() over (partition by s.step_id order by l.msg_id) = 1
+      case when row_number() over (partition by s.step_id order by l.message_id) = 1
         then jsonb_build_object('templates', s.settings -> 'templates', 'files', dreamlit._template_files(s.version_id)) end,
-      l.vt
-    from leased as l
-    join dreamlit._tasks as t on t.task_id = (l.message -> 'task_id')::bigint
+      l.lease_until
+    from unnest(v_leased) as l
+    join dreamlit._tasks as t on t.task_id = (l.content -> 'task_id')::bigint and t.state = 'rendering'
     join dreamlit._runs as r on r.run_id = t.run_id
     join dreamlit._steps as s on s.step_id = t.step_id
-    order by s.step_id, l.msg_id $sql$, dreamlit._lease_sql('dreamlit_render'))
-  using p_quantity, p_lease, p_sender;
+    order by s.step_id, l.message_id;
 end;
 $$;
-comment on function dreamlit._claim_renderings(integer, interval, text) is
-  'Leases tasks to be rendered; templates stand in the first row of each step.';
+comment on function dreamlit._claim_renderings(integer, interval, text) is 'Leases tasks to be rendered; templates stand in the first row of each step.';

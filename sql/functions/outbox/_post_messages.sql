@@ -14,7 +14,9 @@ begin
 
   execute format($sql$
     with rendered as (
-      select t.task_id, t.run_id, r.value -> 'content' as content
+      select t.task_id, t.run_id, r.value -> 'content' as content,
+        -- One recipient, as almost always: the content is complete as it is.
+        case when $5 = 'email' and jsonb_array_length(r.value -> 'content' -> 'to') = 1 then r.value #>> '{content,to,0}' end as recipient
       from unnest($1) with ordinality as u(task_id, n)
       join jsonb_array_elements($2) with ordinality as r(value, n) on r.n = u.n
       join dreamlit._tasks as t on t.task_id = u.task_id
@@ -24,7 +26,10 @@ begin
       select $3, v.workflow_id, $4, r.run_id, r.task_id, $5, $6, a.recipient, a.content, 'queued'
       from rendered as r
       join dreamlit._versions as v on v.version_id = $7
-      cross join lateral dreamlit._address($5, r.content) as a
+      cross join lateral (
+        select r.recipient, r.content where r.recipient is not null
+        union all
+        select d.recipient, d.content from dreamlit._address($5, r.content) as d where r.recipient is null) as a
       returning message_id, task_id, workflow_id
     ), counted as (
       update dreamlit._tasks as t set state = 'sending', due_at = null, open_messages = p.messages, failed_messages = 0

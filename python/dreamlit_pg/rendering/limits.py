@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypeVar
 
 from jinja2.exceptions import TemplateRuntimeError
 
@@ -17,6 +17,8 @@ MAX_BITS = 4096  # of an integer
 MAX_WIDTH = 1000  # padding and precision
 MAX_SOURCE = 1 << 20  # characters of one template
 CACHED_MESSAGES = 128
+
+Value = TypeVar("Value")
 
 
 class LimitError(TemplateRuntimeError):
@@ -43,7 +45,7 @@ class Meter:
             raise LimitError(f"a text of {size} characters is too large: the limit is {MAX_TEXT}")
         self.spend(size)
 
-    def charged(self, value: Any) -> Any:
+    def charged(self, value: Value) -> Value:
         """The value, once it has been paid for."""
         if isinstance(value, str):
             self.charge(len(value))

@@ -73,7 +73,7 @@ def _join(eval_ctx: Any, value: Any, d: Any = "", attribute: Any = None) -> str:
         members = map(make_attrgetter(eval_ctx.environment, attribute), members)
     parts, separator = [text(member) for member in members], text(d)
     if eval_ctx.autoescape and any(isinstance(part, Markup) for part in (separator, *parts)):
-        return METER.charged(joined(escape(separator), map(escape, parts)))  # type: ignore[no-any-return]
+        return METER.charged(joined(escape(separator), map(escape, parts)))
     return joined(str(separator), parts)
 
 

@@ -46,7 +46,7 @@ _LISTED = frozenset({"items", "keys", "values"})
 _PADDING = frozenset({"center", "ljust", "rjust", "zfill", "expandtabs"})
 
 
-def call(
+def call_method(
     environment: SandboxedEnvironment, method: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
     """The result of a method of a value."""
@@ -108,5 +108,5 @@ def _formatted(environment: SandboxedEnvironment, form: str, args: tuple[Any, ..
     check_format(form, form.count("{"), [*args, *kwargs.values()])
     if isinstance(form, Markup):
         shown = _MarkupFormatter(environment, escape=escape).vformat(form, args, kwargs)
-        return METER.charged(Markup(shown))  # type: ignore[no-any-return]  # noqa: S704 - its values are escaped
-    return METER.charged(_Formatter(environment).vformat(form, args, kwargs))  # type: ignore[no-any-return]
+        return METER.charged(Markup(shown))  # noqa: S704 - its values are escaped
+    return METER.charged(_Formatter(environment).vformat(form, args, kwargs))

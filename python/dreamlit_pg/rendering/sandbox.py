@@ -15,11 +15,11 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace
 from markupsafe import Markup
 
-from . import methods
 from .addresses import veil
 from .compiler import Generator
 from .filters import FILTERS, TESTS
 from .limits import MAX_ITEMS, MAX_SOURCE, MAX_TEXT, METER, LimitError
+from .methods import ATTRIBUTES, call_method
 from .operators import BINARY, binary, compare
 from .values import kind, settled, text, weigh
 
@@ -79,7 +79,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         texts = [text(part) for part in parts]
         METER.charge(sum(map(len, texts)))
         if autoescape and any(isinstance(part, Markup) for part in texts):
-            return METER.charged(Markup("").join(texts))  # type: ignore[no-any-return]
+            return METER.charged(Markup("").join(texts))
         return "".join(texts)
 
     def mapping(self, pairs: Iterable[tuple[Any, Any]]) -> dict[Any, Any]:
@@ -94,7 +94,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         type_ = type(obj)
         if type_ is dict and attribute in obj:
             return obj[attribute]  # a column may be called "items": the data comes before the method
-        if attribute in methods.ATTRIBUTES.get(type_, ()):
+        if attribute in ATTRIBUTES.get(type_, ()):
             return getattr(obj, attribute)
         if not attribute.startswith("_"):
             try:
@@ -137,7 +137,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             return context.call(obj, *args, **kwargs)
         kwargs.pop("_loop_vars", None)
         kwargs.pop("_block_vars", None)
-        return methods.call(self, obj, args, kwargs)
+        return call_method(self, obj, args, kwargs)
 
 
 def concatenated(chunks: Iterable[str]) -> str:
