@@ -135,7 +135,8 @@ def _check(connection: Connection, events: int) -> None:
     """Nothing lost, nothing twice: else the seconds say nothing."""
     row = connection.execute(
         "select (select count(*) from pgmq.q_dreamlit_email_bulk)"
-        " + (select count(*) from pgmq.q_dreamlit_email_urgent), (select count(*) from dreamlit._messages), (select count(distinct run_id) from dreamlit._messages)"
+        " + (select count(*) from pgmq.q_dreamlit_email_urgent),"
+        " (select count(*) from dreamlit._messages), (select count(distinct run_id) from dreamlit._messages)"
     ).fetchone()
     if row != (events, events, events):
         raise AssertionError(f"{events} events became {row} queued messages, logged messages and runs")

@@ -51,12 +51,13 @@ def run(place: Place, scale: float = 1) -> Result:
         committed = _write(place, first=first, count=max(RATE, round(RATE * SECONDS * scale)))
         _await(sink, first - 1 + len(committed), log)
     samples = sorted((sink.accepted[number] - at) * 1000 for number, at in committed.items())
+    spread = [round(_percentile(samples, percent), 2) for percent in range(1, 101)]
     figures = [
         Figure(what=f"p{p} at {RATE} events/s", value=_percentile(samples, p), unit="ms", reaches=[reach])
         for p, reach in REACHES.items()
     ]
     figures.append(Figure(what=f"slowest of {len(samples)}", value=samples[-1], unit="ms"))
-    return Result(bench=NAME, about=ABOUT, figures=figures, samples={"milliseconds": samples})
+    return Result(bench=NAME, about=ABOUT, figures=figures, samples={"milliseconds, p1 to p100": spread})
 
 
 def _percentile(ordered: list[float], percent: int) -> float:

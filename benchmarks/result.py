@@ -33,7 +33,7 @@ class Reach:
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """One measured number, and its ratio to the baseline of the same run. Of several reaches one is enough."""
+    """One measured number, with its ratio to the run's own baseline. Of several reaches one is enough."""
 
     what: str
     value: float

@@ -12,7 +12,7 @@ create table if not exists dreamlit._tasks (
   started_at timestamptz not null,
   constraint _tasks_state_check check (state in ('due', 'waiting', 'rendering', 'sending'))
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
-create index if not exists _tasks_step_id_due_at_idx on dreamlit._tasks (step_id, due_at) where due_at is not null;
+create index if not exists _tasks_step_id_due_at_idx on dreamlit._tasks (step_id, due_at, task_id) where due_at is not null;
 create index if not exists _tasks_run_id_idx on dreamlit._tasks (run_id);
 comment on table dreamlit._tasks is 'Open tasks only; a finished one moves to _task_history.';
 comment on column dreamlit._tasks.item is

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from tests.conftest import DsnOf
+from psycopg.conninfo import conninfo_to_dict
+from tests.conftest import DsnOf, _unschedule
 from tests.helpers import Connection
 
 from dreamlit_cli.main import cli
+from dreamlit_pg.cluster import Cluster
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -52,6 +54,23 @@ def run(database: str, dsn_of: DsnOf) -> Run:
         return Answer(result.exit_code, result.stdout, result.stderr)
 
     return run
+
+
+@pytest.fixture
+def installing(cluster: Cluster, database: str) -> Iterator[str]:
+    """The database, for tests that install: they schedule a worker, which must not outlive them."""
+    yield database
+    _unschedule(cluster, conninfo_to_dict(database)["dbname"])
+
+
+@pytest.fixture
+def empty(cluster: Cluster, database: str) -> Iterator[str]:
+    """The dsn of a database without dreamlit."""
+    name = f"{conninfo_to_dict(database)['dbname']}_empty"
+    cluster.create_database(name)
+    yield cluster.dsn(name)
+    _unschedule(cluster, name)
+    cluster.drop_database(name)
 
 
 @pytest.fixture

@@ -7,31 +7,33 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 from tests.cli.conftest import Run
 from tests.helpers import Connection, value
 
 from dreamlit_pg.cluster import Cluster
 
 
-@pytest.fixture
-def empty(cluster: Cluster, database: str) -> str:
-    """The dsn of a database without dreamlit."""
-    name = f"{conninfo_to_dict(database)['dbname']}_empty"
-    cluster.create_database(name)
-    return cluster.dsn(name)
-
-
-def test_install_says_who_renders_and_who_ticks(run: Run, database: str) -> None:
-    report = run("install", "--json", dsn=database).json
+def test_install_says_who_renders_and_who_ticks(run: Run, installing: str) -> None:
+    report = run("install", "--json", dsn=installing).json
     assert report["renderer"] == "database"
-    assert "is installed" in run("install", dsn=database).output
+    assert "is installed" in run("install", dsn=installing).output
 
 
-def test_what_print_prints_is_a_whole_installation(run: Run, empty: str, cluster: Cluster, tmp_path: Path) -> None:
+def test_what_print_prints_is_a_whole_installation(
+    run: Run, empty: str, cluster: Cluster, tmp_path: Path
+) -> None:
     script = tmp_path / "dreamlit.sql"
     script.write_text(run("install", "--print", dsn=empty).output, "utf-8")
-    psql = [str(cluster.bin / "psql"), "-qX", "-v", "ON_ERROR_STOP=1", "-f", str(script), make_conninfo(empty)]
+    psql = [
+        str(cluster.bin / "psql"),
+        "-qX",
+        "-v",
+        "ON_ERROR_STOP=1",
+        "-f",
+        str(script),
+        make_conninfo(empty),
+    ]
     subprocess.run(psql, check=True, capture_output=True)
     with psycopg.connect(empty) as connection:
         assert connection.execute("select dreamlit.version()").fetchone() == ("0.1.0",)
@@ -90,7 +92,9 @@ def test_doctor_finds_nothing_critical_where_a_worker_and_a_sender_are_seen(
 def test_doctor_names_what_is_broken(
     run: Run, welcome: Path, superuser: Connection, breaking: str, told: str, mending: bool
 ) -> None:
-    welcome.write_text(welcome.read_text("utf-8").replace("- id: greet", "- id: greet\n    if: trigger.id > 0"), "utf-8")
+    welcome.write_text(
+        welcome.read_text("utf-8").replace("- id: greet", "- id: greet\n    if: trigger.id > 0"), "utf-8"
+    )
     run("publish", str(welcome))
     superuser.execute(breaking.encode())
     if "dreamlit_slack_bulk" in breaking:

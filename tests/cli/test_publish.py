@@ -82,7 +82,9 @@ def test_an_unknown_name_is_an_error_with_the_nearest_one(run: Run, welcome: Pat
 
 def test_start_takes_a_payload_from_standard_input(run: Run, welcome: Path) -> None:
     run("publish", str(welcome))
-    run_id = run("start", "welcome", "--payload", "-", "--json", text='{"email": "a@example.com"}').json["run"]
+    run_id = run("start", "welcome", "--payload", "-", "--json", text='{"email": "a@example.com"}').json[
+        "run"
+    ]
     assert run("runs", "--json").json[0]["run_id"] == run_id
 
 

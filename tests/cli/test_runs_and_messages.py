@@ -68,7 +68,9 @@ def test_an_uncertain_message_can_be_released(run: Run, one_run: int, sender: Co
     assert run("message", "release", "1", "--json").json == {"message 1": "queued"}
 
 
-def test_an_uncertain_message_can_be_discarded_as_delivered(run: Run, one_run: int, sender: Connection) -> None:
+def test_an_uncertain_message_can_be_discarded_as_delivered(
+    run: Run, one_run: int, sender: Connection
+) -> None:
     _make_uncertain(sender)
     assert run("message", "discard", "1", "--delivered", "--json").json == {"message 1": "sent"}
     assert run("message", "release", "1").status == 1

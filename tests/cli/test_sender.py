@@ -21,7 +21,9 @@ def test_a_sender_to_the_console_prints_and_reports(
     log = tmp_path / "sender.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [*ENTRY, "--dsn", dsn_of("sender"), "sender", "--console", "--json-logs"], stdout=output, stderr=output
+            [*ENTRY, "--dsn", dsn_of("sender"), "sender", "--console", "--json-logs"],
+            stdout=output,
+            stderr=output,
         )
     try:
         wait_until(lambda: value(superuser, "select state = 'sent' from dreamlit.messages"))

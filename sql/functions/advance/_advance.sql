@@ -13,7 +13,7 @@ begin
     select t.task_id, t.run_id, t.item, t.state
     from dreamlit._tasks as t
     where t.step_id = p_step_id and t.due_at <= v_now
-    order by t.due_at
+    order by t.due_at, t.task_id
     limit coalesce(p_limit, (dreamlit._setting('batch'))::integer)
     for update skip locked
   )

@@ -24,7 +24,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   select u.place, format('%s.%s: the publisher %s may not read %s', u.alias, u.column_name, current_user, u.column_name),
     format('let the owner say: grant select (%I) on %s to %I', u.column_name, p_table, current_user)
   from uses as u join columns as c on c.name = u.column_name
-  where p_table is not null and not has_column_privilege(p_table, u.column_name, 'SELECT')
+  where p_table is not null and not has_column_privilege(p_table, c.name, 'SELECT')
   union all
   select distinct u.place, format('there is no old row on %s', array_to_string(p_operations, ' or ')), 'use trigger or new'
   from uses as u

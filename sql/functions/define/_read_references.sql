@@ -9,7 +9,7 @@ begin
       return p_definition -> 'references';
     end if;
     perform dreamlit._raise_faults(p_definition, jsonb_agg((s.place || '.' || s.kind, 'nobody has read this step''s templates',
-      'this server has no plpython3u: publish with the dreamlit command or the Python client, which read them')::dreamlit._fault))
+      'the senders render here: publish with the dreamlit command or the Python client, which read them')::dreamlit._fault))
     from dreamlit._list_steps(p_definition) as s where s.kind in ('email', 'slack');
     return '{}';
   end if;
