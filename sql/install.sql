@@ -140,6 +140,7 @@ set local check_function_bodies = off;
 \ir functions/advance/_advance_trigger.sql
 \ir functions/advance/_advance_wait.sql
 \ir functions/advance/_due_steps.sql
+\ir functions/advance/_fail_captured.sql
 \ir functions/advance/_fail_task.sql
 \ir functions/advance/_finish_runs.sql
 \ir functions/advance/_on_duty.sql

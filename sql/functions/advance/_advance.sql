@@ -18,8 +18,8 @@ begin
     for update skip locked
   )
   select
-    array_agg(d.task_id) filter (where d.state = 'due'),
-    array_agg(r.payload || coalesce(d.item, '{}')) filter (where d.state = 'due'),
+    array_agg(d.task_id order by d.task_id) filter (where d.state = 'due'),
+    array_agg(r.payload || coalesce(d.item, '{}') order by d.task_id) filter (where d.state = 'due'),
     array_agg(d.task_id) filter (where d.state = 'waiting')
   into v_task_ids, v_items, v_waited
   from due as d join dreamlit._runs as r on r.run_id = d.run_id;

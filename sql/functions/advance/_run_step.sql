@@ -4,10 +4,16 @@ declare
   v_publisher name;
   v_task_ids bigint[] := p_task_ids;
   v_items jsonb[] := p_items;
+  v_failed bigint[];
 begin
   select v.publisher into v_publisher from dreamlit._versions as v where v.version_id = p_step.version_id;
   if p_step.kind = 'trigger' then
-    v_items := dreamlit._trigger_items(p_task_ids, p_items);
+    v_failed := dreamlit._fail_captured(p_task_ids);
+    v_task_ids := array(select u.task_id from unnest(p_task_ids) as u(task_id) where u.task_id <> all (v_failed) order by u.task_id);
+    v_items := dreamlit._trigger_items(v_task_ids);
+    if v_task_ids = '{}' then
+      return;
+    end if;
   end if;
   if p_step.if_function is not null then
     select p.task_ids, p.items into v_task_ids, v_items from dreamlit._pass_condition(p_step, v_publisher, v_task_ids, v_items) as p;

@@ -8,7 +8,7 @@ begin
   return case when %4$s then %5$s end;
 exception when others then
   return pg_catalog.jsonb_build_object(
-    'trigger', dreamlit._readable(pg_catalog.row_to_json(p_trigger)), 'old', dreamlit._readable(pg_catalog.row_to_json(p_old)),
+    'trigger', dreamlit._readable(p_trigger), 'old', dreamlit._readable(p_old),
     'error', pg_catalog.jsonb_build_object('sqlstate', sqlstate, 'message', sqlerrm));
 end;
 $event$ $sql$, p_name, p_capture ->> 'type', p_capture ->> 'old_type',

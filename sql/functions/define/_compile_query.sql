@@ -17,7 +17,7 @@ begin
       (p_step.place || '.query', 'the query has a column without a name', 'name it: select … as name')::dreamlit._fault));
   end if;
   perform dreamlit._create_type(v_type, v_columns);
-  perform dreamlit._create_item_function(p_search_path, v_name, 'jsonb', 'pg_catalog.to_jsonb(dreamlit_row)', p_scope, v_query);
+  perform dreamlit._create_item_function(p_search_path, v_name, 'jsonb', format('pg_catalog.to_jsonb(row(dreamlit_row.*)::%s)', v_type), p_scope, v_query);
   return jsonb_build_object('sql_function', v_name, 'scope', jsonb_build_object(
     'alias', p_step.name, 'key', p_step.name, 'type', v_type,
     'list', coalesce((p_step.step -> 'collect')::boolean, false), 'columns', v_columns));

@@ -8,7 +8,7 @@ begin
     return;
   end if;
   execute format('grant usage on schema dreamlit, dreamlit_workflows to %I', p_publisher);
-  execute format('grant execute on function dreamlit._enqueue(bigint, text, jsonb), dreamlit._readable(json) to %I', p_publisher);
+  execute format('grant execute on function dreamlit._enqueue(bigint, text, jsonb), dreamlit._readable(anyelement) to %I', p_publisher);
 end;
 $$;
 comment on function dreamlit._grant_publisher(name) is

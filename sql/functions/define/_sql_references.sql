@@ -4,9 +4,8 @@ create or replace function dreamlit._sql_references(p_sql text) returns table (a
 language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
   with bare as (
     select regexp_replace(
-      regexp_replace(
-        regexp_replace(p_sql, '''(?:[^'']|'''')*''', '''''', 'g'),
-        '--[^\n]*|/\*.*?\*/', ' ', 'g'),
+      -- Quoted names are kept, so that a quote within one opens no literal.
+      regexp_replace(p_sql, '("(?:[^"]|"")*")|''(?:[^'']|'''')*''|--[^\n]*|/\*(?:[^*]|\*(?!/))*\*/', '\1 ', 'g'),
       '"(trigger|new|old)"', '\1', 'g') as text
   )
   select
