@@ -2471,7 +2471,7 @@ create table if not exists dreamlit._tasks (
   started_at timestamptz not null,
   constraint _tasks_state_check check (state in ('due', 'waiting', 'rendering', 'sending'))
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
-create index if not exists _tasks_step_id_due_at_idx on dreamlit._tasks (step_id, due_at) where due_at is not null;
+create index if not exists _tasks_step_id_due_at_idx on dreamlit._tasks (step_id, due_at, task_id) where due_at is not null;
 create index if not exists _tasks_run_id_idx on dreamlit._tasks (run_id);
 comment on table dreamlit._tasks is 'Open tasks only; a finished one moves to _task_history.';
 comment on column dreamlit._tasks.item is
@@ -3136,7 +3136,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   select u.place, format('%s.%s: the publisher %s may not read %s', u.alias, u.column_name, current_user, u.column_name),
     format('let the owner say: grant select (%I) on %s to %I', u.column_name, p_table, current_user)
   from uses as u join columns as c on c.name = u.column_name
-  where p_table is not null and not has_column_privilege(p_table, u.column_name, 'SELECT')
+  where p_table is not null and not has_column_privilege(p_table, c.name, 'SELECT')
   union all
   select distinct u.place, format('there is no old row on %s', array_to_string(p_operations, ' or ')), 'use trigger or new'
   from uses as u
@@ -3285,7 +3285,7 @@ begin
       (p_step.place || '.query', 'the query has a column without a name', 'name it: select … as name')::dreamlit._fault));
   end if;
   perform dreamlit._create_type(v_type, v_columns);
-  perform dreamlit._create_item_function(p_search_path, v_name, 'jsonb', 'pg_catalog.to_jsonb(dreamlit_row)', p_scope, v_query);
+  perform dreamlit._create_item_function(p_search_path, v_name, 'jsonb', format('pg_catalog.to_jsonb(row(dreamlit_row.*)::%s)', v_type), p_scope, v_query);
   return jsonb_build_object('sql_function', v_name, 'scope', jsonb_build_object(
     'alias', p_step.name, 'key', p_step.name, 'type', v_type,
     'list', coalesce((p_step.step -> 'collect')::boolean, false), 'columns', v_columns));
@@ -3633,7 +3633,7 @@ begin
     return;
   end if;
   execute format('grant usage on schema dreamlit, dreamlit_workflows to %I', p_publisher);
-  execute format('grant execute on function dreamlit._enqueue(bigint, text, jsonb), dreamlit._readable(json) to %I', p_publisher);
+  execute format('grant execute on function dreamlit._enqueue(bigint, text, jsonb), dreamlit._readable(anyelement) to %I', p_publisher);
 end;
 $$;
 comment on function dreamlit._grant_publisher(name) is
@@ -3847,7 +3847,7 @@ begin
       return p_definition -> 'references';
     end if;
     perform dreamlit._raise_faults(p_definition, jsonb_agg((s.place || '.' || s.kind, 'nobody has read this step''s templates',
-      'this server has no plpython3u: publish with the dreamlit command or the Python client, which read them')::dreamlit._fault))
+      'the senders render here: publish with the dreamlit command or the Python client, which read them')::dreamlit._fault))
     from dreamlit._list_steps(p_definition) as s where s.kind in ('email', 'slack');
     return '{}';
   end if;
@@ -3922,10 +3922,10 @@ create or replace function dreamlit._scope_sql(p_scope jsonb, p_item text) retur
 language sql stable set search_path = pg_catalog, pg_temp as $$
   select coalesce(string_agg(case
     when (s.value ->> 'list')::boolean then format(
-      'cross join lateral (select pg_catalog.array_agg(dreamlit_list) as items from pg_catalog.jsonb_populate_recordset(null::%1$s, %2$s -> %3$L) as dreamlit_list) as %4$I',
+      'cross join lateral (select pg_catalog.array_agg(dreamlit_list) as items from pg_catalog.jsonb_populate_recordset(null::%1$s, nullif(%2$s -> %3$L, ''null'')) as dreamlit_list) as %4$I',
       s.value ->> 'type', p_item, s.value ->> 'key', s.value ->> 'alias')
     else format(
-      'cross join lateral pg_catalog.jsonb_populate_record(null::%1$s, %2$s -> %3$L) as %4$I',
+      'cross join lateral pg_catalog.jsonb_populate_record(null::%1$s, nullif(%2$s -> %3$L, ''null'')) as %4$I',
       s.value ->> 'type', p_item, s.value ->> 'key', s.value ->> 'alias')
     end, E'\n  ' order by s.ordinality), '')
   from jsonb_array_elements(p_scope) with ordinality as s(value, ordinality);
@@ -3954,9 +3954,8 @@ create or replace function dreamlit._sql_references(p_sql text) returns table (a
 language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
   with bare as (
     select regexp_replace(
-      regexp_replace(
-        regexp_replace(p_sql, '''(?:[^'']|'''')*''', '''''', 'g'),
-        '--[^\n]*|/\*.*?\*/', ' ', 'g'),
+      -- Quoted names are kept, so that a quote within one opens no literal.
+      regexp_replace(p_sql, '("(?:[^"]|"")*")|''(?:[^'']|'''')*''|--[^\n]*|/\*(?:[^*]|\*(?!/))*\*/', '\1 ', 'g'),
       '"(trigger|new|old)"', '\1', 'g') as text
   )
   select
@@ -4137,13 +4136,15 @@ comment on function dreamlit._attach_triggers(text, regclass, text[], jsonb, jso
 grant execute on function dreamlit._attach_triggers(text, regclass, text[], jsonb, jsonb) to dreamlit_admin;
 create or replace function dreamlit._changed_sql(p_table regclass, p_columns jsonb) returns text
 language sql stable set search_path = pg_catalog, pg_temp as $$
-  select coalesce(format('when (%s)', string_agg(
+  select coalesce('when (' || string_agg(
     -- A type without equality (json, point, xml) is compared by its text.
-    case when exists (select from pg_opclass as o where o.opcintype = b.base and o.opcdefault)
+    case when exists (
+             select from pg_opclass as o join pg_am as m on m.oid = o.opcmethod
+             where o.opcintype = b.base and o.opcdefault and m.amname in ('btree', 'hash'))
            or b.base::regtype::text like '%[]' or exists (select from pg_type as t where t.oid = b.base and t.typtype in ('e', 'r', 'c'))
            or b.base in ('varchar'::regtype)
       then format('old.%1$I is distinct from new.%1$I', a.attname)
-      else format('old.%1$I::text is distinct from new.%1$I::text', a.attname) end, ' or ')), '')
+      else format('old.%1$I::text is distinct from new.%1$I::text', a.attname) end, ' or ') || ')', '')
   from pg_attribute as a
   cross join lateral (
     select case when t.typtype = 'd' then t.typbasetype else t.oid end as base from pg_type as t where t.oid = a.atttypid) as b
@@ -4213,7 +4214,7 @@ begin
   return case when %4$s then %5$s end;
 exception when others then
   return pg_catalog.jsonb_build_object(
-    'trigger', dreamlit._readable(pg_catalog.row_to_json(p_trigger)), 'old', dreamlit._readable(pg_catalog.row_to_json(p_old)),
+    'trigger', dreamlit._readable(p_trigger), 'old', dreamlit._readable(p_old),
     'error', pg_catalog.jsonb_build_object('sqlstate', sqlstate, 'message', sqlerrm));
 end;
 $event$ $sql$, p_name, p_capture ->> 'type', p_capture ->> 'old_type',
@@ -4244,23 +4245,31 @@ comment on function dreamlit._names_sql(text) is
   'Returns the expression for today''s names of the columns that an anchor function pins, in the table''s order.';
 grant execute on function dreamlit._names_sql(text) to dreamlit_admin;
 -- A row that cannot become jsonb as a whole (a json column with \u0000, say) still gives the columns that can.
-create or replace function dreamlit._readable(p_row json) returns jsonb
+create or replace function dreamlit._readable(p_row anyelement) returns jsonb
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
   v_readable jsonb := '{}';
-  v_column record;
+  v_column name;
+  v_value jsonb;
 begin
-  for v_column in select c.key, c.value from json_each(p_row) as c loop
+  if p_row is not distinct from null then
+    return null;
+  end if;
+  for v_column in
+    select a.attname from pg_type as t join pg_attribute as a on a.attrelid = t.typrelid
+    where t.oid = pg_typeof(p_row) and a.attnum > 0 and not a.attisdropped order by a.attnum
+  loop
     begin
-      v_readable := v_readable || jsonb_build_object(v_column.key, v_column.value::jsonb);
+      execute format('select to_jsonb(($1).%I)', v_column) into v_value using p_row;
     exception when data_exception then
-      v_readable := v_readable || jsonb_build_object(v_column.key, null);
+      v_value := null;
     end;
+    v_readable := v_readable || jsonb_build_object(v_column, v_value);
   end loop;
   return v_readable;
 end;
 $$;
-comment on function dreamlit._readable(json) is 'Returns a row as jsonb with null for each column that jsonb cannot hold.';
+comment on function dreamlit._readable(anyelement) is 'Returns a row as jsonb with null for each column that jsonb cannot hold; null for null.';
 create or replace function dreamlit._row_arguments(p_operation text, p_capture jsonb, p_names text[], p_new text, p_old text)
 returns table (trigger_row text, new_row text, old_row text)
 language sql immutable set search_path = pg_catalog, pg_temp as $$
@@ -4650,13 +4659,13 @@ begin
     select t.task_id, t.run_id, t.item, t.state
     from dreamlit._tasks as t
     where t.step_id = p_step_id and t.due_at <= v_now
-    order by t.due_at
+    order by t.due_at, t.task_id
     limit coalesce(p_limit, (dreamlit._setting('batch'))::integer)
     for update skip locked
   )
   select
-    array_agg(d.task_id) filter (where d.state = 'due'),
-    array_agg(r.payload || coalesce(d.item, '{}')) filter (where d.state = 'due'),
+    array_agg(d.task_id order by d.task_id) filter (where d.state = 'due'),
+    array_agg(r.payload || coalesce(d.item, '{}') order by d.task_id) filter (where d.state = 'due'),
     array_agg(d.task_id) filter (where d.state = 'waiting')
   into v_task_ids, v_items, v_waited
   from due as d join dreamlit._runs as r on r.run_id = d.run_id;
@@ -4784,6 +4793,22 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function dreamlit._due_steps() is 'Returns the steps that have due tasks, leaving out paused workflows.';
 grant execute on function dreamlit._due_steps() to dreamlit_admin;
+-- An event whose condition, key or payload failed at capture: the run starts as failed. retry_run clears the error, and then the
+-- condition is asked again.
+create or replace function dreamlit._fail_captured(p_task_ids bigint[]) returns bigint[]
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  v_failed bigint[];
+  v_errors jsonb[];
+begin
+  select array_agg(t.task_id), array_agg(r.last_error || jsonb_build_object('step', 'trigger')) into v_failed, v_errors
+  from dreamlit._tasks as t join dreamlit._runs as r on r.run_id = t.run_id
+  where t.task_id = any (p_task_ids) and r.last_error is not null;
+  perform dreamlit._settle(v_failed, 'failed', v_errors);
+  return coalesce(v_failed, '{}');
+end;
+$$;
+comment on function dreamlit._fail_captured(bigint[]) is 'Ends as failed those tasks of the step trigger whose capture failed and that nobody has retried; returns their ids.';
 create or replace function dreamlit._fail_task(p_step dreamlit._steps, p_task_id bigint, p_sqlstate text, p_message text)
 returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -4873,10 +4898,16 @@ declare
   v_publisher name;
   v_task_ids bigint[] := p_task_ids;
   v_items jsonb[] := p_items;
+  v_failed bigint[];
 begin
   select v.publisher into v_publisher from dreamlit._versions as v where v.version_id = p_step.version_id;
   if p_step.kind = 'trigger' then
-    v_items := dreamlit._trigger_items(p_task_ids, p_items);
+    v_failed := dreamlit._fail_captured(p_task_ids);
+    v_task_ids := array(select u.task_id from unnest(p_task_ids) as u(task_id) where u.task_id <> all (v_failed) order by u.task_id);
+    v_items := dreamlit._trigger_items(v_task_ids);
+    if v_task_ids = '{}' then
+      return;
+    end if;
   end if;
   if p_step.if_function is not null then
     select p.task_ids, p.items into v_task_ids, v_items from dreamlit._pass_condition(p_step, v_publisher, v_task_ids, v_items) as p;
@@ -4962,15 +4993,16 @@ $$;
 comment on function dreamlit._settle(bigint[], text, jsonb[], boolean, bigint[], integer[]) is
   'Ends tasks as done, skipped, failed or cancelled (p_errors beside p_task_ids), opens the children of done ones unless '
   'p_open_children is false, counts what the caller opened itself, and finishes runs without open tasks.';
-create or replace function dreamlit._trigger_items(p_task_ids bigint[], p_items jsonb[]) returns jsonb[]
+create or replace function dreamlit._trigger_items(p_task_ids bigint[]) returns jsonb[]
 language sql stable set search_path = pg_catalog, pg_temp as $$
-  select array_agg(u.item || jsonb_build_object('new', case when r.operation <> 'delete' then u.item -> 'trigger' end) order by u.n)
-  from unnest(p_task_ids, p_items) with ordinality as u(task_id, item, n)
-  join dreamlit._tasks as t on t.task_id = u.task_id
-  join dreamlit._runs as r on r.run_id = t.run_id;
+  select array_agg(
+    r.payload || jsonb_build_object('new', case when r.operation <> 'delete' then r.payload -> 'trigger' end) order by t.task_id)
+  from dreamlit._tasks as t
+  join dreamlit._runs as r on r.run_id = t.run_id
+  where t.task_id = any (p_task_ids);
 $$;
-comment on function dreamlit._trigger_items(bigint[], jsonb[]) is
-  'Returns the items with the row that conditions call new: the trigger''s, null on delete.';
+comment on function dreamlit._trigger_items(bigint[]) is
+  'Returns the items of tasks of the step trigger, in the order of their ids, with the row that conditions call new: null on delete.';
 -- The whole batch at once; a batch that fails is halved until the bad task stands alone, so it never fails its neighbours.
 create or replace function dreamlit._try_step(p_step dreamlit._steps, p_task_ids bigint[], p_items jsonb[]) returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
