@@ -275,7 +275,8 @@ class Cluster:
         try:
             self._run("pg_ctl", *words, mode, bin=Path(state.bin))
         except DreamlitError:
-            self._run("pg_ctl", *words, "immediate", bin=Path(state.bin))
+            if self.running:  # it may have ended while it was told to
+                self._run("pg_ctl", *words, "immediate", bin=Path(state.bin))
 
     def _prepare(self) -> State:
         """The folders and the data directory: as they were, or new ones."""

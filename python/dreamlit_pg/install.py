@@ -116,7 +116,8 @@ def _unschedule(connection: psycopg.Connection[tuple[object, ...]], dsn: str) ->
 def uninstall(dsn: str, *, force: bool = False) -> list[str]:
     """Remove triggers, jobs, queues, functions, schemas and roles; returns what was left and why.
 
-    Commits its own transactions. Raises NotInstalled; WrongState while workflows are published, unless `force`.
+    Commits its own transactions. Raises NotInstalled; WrongState while workflows are published, unless
+    `force`.
     """
     with _connected(dsn) as connection:
         if _scalar(connection, "select to_regclass('dreamlit._releases')") is None:

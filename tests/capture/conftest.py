@@ -16,7 +16,9 @@ Events = Callable[..., list[dict[str, Any]]]
 def watch(admin: Connection) -> Watch:
     """Publishes a workflow on a table; its one step reads what `uses` names, so that this is captured."""
 
-    def watch(table: str, on: str | list[str] = "insert", *, uses: str = "1 as one", name: str = "w", **trigger: Any) -> None:
+    def watch(
+        table: str, on: str | list[str] = "insert", *, uses: str = "1 as one", name: str = "w", **trigger: Any
+    ) -> None:
         publish(
             admin,
             {

@@ -18,7 +18,12 @@ def test_a_column_may_be_called_anything(
 ) -> None:
     quoted = '"' + name.replace('"', '""') + '"'
     admin.execute(f"create table public.odd (id int primary key, {quoted} text)".encode())
-    watch("public.odd", ["insert", "update", "delete"], uses=f"trigger.{quoted}", when=f"coalesce(new.{quoted}, old.{quoted}) <> ''")
+    watch(
+        "public.odd",
+        ["insert", "update", "delete"],
+        uses=f"trigger.{quoted}",
+        when=f"coalesce(new.{quoted}, old.{quoted}) <> ''",
+    )
     app.execute("insert into public.odd values (1, 'a'), (2, '')")
     app.execute(f"update public.odd set {quoted} = 'b' where id = 1".encode())
     app.execute(b"delete from public.odd")
@@ -29,7 +34,9 @@ def test_a_column_may_be_called_anything(
     ]
 
 
-@pytest.mark.parametrize("table", ['"Odd Table"', '"a.b"', '"100%"', '"o\'clock"', '"select"', '"sch ema"."t"'])
+@pytest.mark.parametrize(
+    "table", ['"Odd Table"', '"a.b"', '"100%"', '"o\'clock"', '"select"', '"sch ema"."t"']
+)
 def test_a_table_may_be_called_anything(
     admin: Connection, app: Connection, watch: Watch, events: Events, table: str
 ) -> None:
@@ -71,7 +78,13 @@ def test_a_table_may_be_called_anything(
     ],
 )
 def test_a_column_may_be_of_any_type(
-    admin: Connection, app: Connection, watch: Watch, events: Events, kind: str, written: str, captured: object
+    admin: Connection,
+    app: Connection,
+    watch: Watch,
+    events: Events,
+    kind: str,
+    written: str,
+    captured: object,
 ) -> None:
     admin.execute(b"create type public.mood as enum ('sad', 'happy')")
     admin.execute(b"create type public.pair as (a int, b text)")
@@ -87,7 +100,9 @@ def test_a_column_may_be_of_any_type(
 def test_generated_and_dropped_columns(
     admin: Connection, app: Connection, watch: Watch, events: Events, superuser: Connection
 ) -> None:
-    admin.execute("create table public.t (gone int, a int primary key, b int generated always as (a * 2) stored, c int)")
+    admin.execute(
+        "create table public.t (gone int, a int primary key, b int generated always as (a * 2) stored, c int)"
+    )
     admin.execute("alter table public.t drop column gone")
     watch("public.t", uses="trigger.b")
     app.execute("insert into public.t (a) values (4)")
@@ -97,12 +112,18 @@ def test_generated_and_dropped_columns(
     assert [event["trigger"] for event in events()] == [{"a": 4, "b": 8}, {"a": 5, "b": 10}]
 
 
-def test_no_primary_key_and_nothing_used(admin: Connection, app: Connection, watch: Watch, events: Events) -> None:
+def test_no_primary_key_and_nothing_used(
+    admin: Connection, app: Connection, watch: Watch, events: Events
+) -> None:
     admin.execute("create table public.t (a int)")
     watch("public.t", ["insert", "update", "delete"])
     app.execute("insert into public.t values (1), (2)")
     app.execute("delete from public.t where a = 1")
-    assert [(event["operation"], event["trigger"]) for event in events()] == [("insert", {}), ("insert", {}), ("delete", {})]
+    assert [(event["operation"], event["trigger"]) for event in events()] == [
+        ("insert", {}),
+        ("insert", {}),
+        ("delete", {}),
+    ]
 
 
 PARTITIONED = """
@@ -119,7 +140,12 @@ def test_partitions_written_through_the_parent_and_straight(
     admin: Connection, app: Connection, watch: Watch, events: Events, table: str
 ) -> None:
     admin.execute(PARTITIONED)
-    watch("public.t", ["insert", "update", "delete"], uses="trigger.name, old.name as was", when="coalesce(new.id, old.id) > 0")
+    watch(
+        "public.t",
+        ["insert", "update", "delete"],
+        uses="trigger.name, old.name as was",
+        when="coalesce(new.id, old.id) > 0",
+    )
     admin.execute("create table public.t_asia partition of public.t for values in ('asia')")
     region = {"t": "us", "t_eu": "eu", "t_us": "us", "t_asia": "asia"}[table]
     app.execute(f"insert into public.{table} (id, region, name) values (1, '{region}', 'Ann')".encode())
@@ -136,7 +162,9 @@ def test_partitions_written_through_the_parent_and_straight(
     ]
 
 
-def test_a_single_partition_can_be_watched(admin: Connection, app: Connection, watch: Watch, events: Events) -> None:
+def test_a_single_partition_can_be_watched(
+    admin: Connection, app: Connection, watch: Watch, events: Events
+) -> None:
     admin.execute(PARTITIONED)
     watch("public.t_us", uses="trigger.name")
     app.execute("insert into public.t values (1, 'us', 'Ann'), (2, 'eu', 'Bob')")

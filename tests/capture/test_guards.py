@@ -25,7 +25,9 @@ def test_the_other_rows_of_the_statement_are_captured_as_ever(
     app: Connection, watch: Watch, events: Events, count: int
 ) -> None:
     watch("public.t", when="10 / new.n > 0")
-    app.execute(f"insert into public.t select g, case when g = {count - 1} then 0 else 1 end from generate_series(1, {count}) as g".encode())
+    app.execute(
+        f"insert into public.t select g, case when g = {count - 1} then 0 else 1 end from generate_series(1, {count}) as g".encode()
+    )
     found = events()
     assert [event["trigger"]["id"] for event in found] == list(range(1, count + 1))
     assert [event["trigger"]["id"] for event in found if event["error"]] == [count - 1]
@@ -44,7 +46,9 @@ def test_a_key_that_fails(app: Connection, watch: Watch, events: Events) -> None
     assert events()[0]["error"]["message"] == "division by zero"
 
 
-def test_a_column_that_jsonb_cannot_hold_is_null_and_told(app: Connection, watch: Watch, events: Events) -> None:
+def test_a_column_that_jsonb_cannot_hold_is_null_and_told(
+    app: Connection, watch: Watch, events: Events
+) -> None:
     watch("public.t", uses="trigger.doc::text, trigger.n")
     app.execute("""insert into public.t values (1, 7, '{"a": "\\u0000"}'), (2, 8, '{"a": 1}')""")
     first, second = events()
@@ -61,14 +65,22 @@ def test_the_run_starts_as_failed_and_goes_on_after_the_mending(
         admin,
         {
             "workflow": "w",
-            "trigger": {"table": "public.t", "on": "insert", "when": "1 / (select d.n from public.divisors d) > 0"},
+            "trigger": {
+                "table": "public.t",
+                "on": "insert",
+                "when": "1 / (select d.n from public.divisors d) > 0",
+            },
             "steps": [{"id": "tell", "slack": {"text": "{{ trigger.id }}"}}],
         },
     )
     app.execute("insert into public.t values (1)")
     work(superuser, 2)
     [run] = rows(superuser, "select * from dreamlit.runs")
-    assert (run["state"], run["last_error"]["step"], run["last_error"]["sqlstate"]) == ("failed", "trigger", "22012")
+    assert (run["state"], run["last_error"]["step"], run["last_error"]["sqlstate"]) == (
+        "failed",
+        "trigger",
+        "22012",
+    )
 
     admin.execute("update public.divisors set n = 1")
     assert value(admin, "select dreamlit.retry_run(%s)", run["run_id"]) == 1
@@ -91,7 +103,9 @@ def test_a_workflows_own_sql_cannot_set_a_workflow_off(
         {
             "workflow": "w",
             "trigger": {"table": "public.t", "on": "insert"},
-            "steps": [{"id": "loop", "attempts": 1, "query": "select public.write() as n where trigger.id > 0"}],
+            "steps": [
+                {"id": "loop", "attempts": 1, "query": "select public.write() as n where trigger.id > 0"}
+            ],
         },
     )
     app.execute("insert into public.t values (1)")

@@ -11,16 +11,22 @@ QUEUED = "select count(*) from pgmq.q_dreamlit_events"
 
 @pytest.fixture(autouse=True)
 def table(admin: Connection) -> None:
-    admin.execute("create table public.t (id int primary key, name text, secret text, doc json, at timestamptz default now())")
+    admin.execute(
+        "create table public.t (id int primary key, name text, secret text, doc json, at timestamptz default now())"
+    )
 
 
-def test_only_what_is_named_and_the_primary_key_is_captured(app: Connection, watch: Watch, events: Events) -> None:
+def test_only_what_is_named_and_the_primary_key_is_captured(
+    app: Connection, watch: Watch, events: Events
+) -> None:
     watch("public.t", uses="trigger.name", when="new.name <> 'secret is in a literal'")
     app.execute("insert into public.t values (1, 'Ann', 'hush')")
     assert events()[0]["trigger"] == {"id": 1, "name": "Ann"}
 
 
-def test_a_workflow_that_uses_the_whole_row_captures_all(app: Connection, watch: Watch, events: Events) -> None:
+def test_a_workflow_that_uses_the_whole_row_captures_all(
+    app: Connection, watch: Watch, events: Events
+) -> None:
     watch("public.t", uses="to_jsonb(trigger)")
     app.execute("insert into public.t values (1, 'Ann', 'hush', null, null)")
     assert events()[0]["trigger"] == {"id": 1, "name": "Ann", "secret": "hush", "doc": None, "at": None}
@@ -47,7 +53,10 @@ def test_the_condition_sees_new_and_old(app: Connection, watch: Watch, events: E
     app.execute("insert into public.t values (1, 'go'), (2, 'stop'), (3, null)")
     app.execute("update public.t set name = name || '!'")
     app.execute("delete from public.t")
-    assert [(event["operation"], event["trigger"]["id"]) for event in events()] == [("insert", 1), ("update", 2)]
+    assert [(event["operation"], event["trigger"]["id"]) for event in events()] == [
+        ("insert", 1),
+        ("update", 2),
+    ]
 
 
 def test_keys_are_captured(app: Connection, watch: Watch, events: Events) -> None:
@@ -108,10 +117,15 @@ def test_a_hundred_thousand_rows(app: Connection, watch: Watch, superuser: Conne
     app.execute("insert into public.t (id) select generate_series(1, 100000)")
     app.execute("delete from public.t")
     assert value(superuser, QUEUED) == 200
-    assert value(superuser, "select sum(jsonb_array_length(message -> 'events')) from pgmq.q_dreamlit_events") == 100000
+    assert (
+        value(superuser, "select sum(jsonb_array_length(message -> 'events')) from pgmq.q_dreamlit_events")
+        == 100000
+    )
 
 
-def test_a_statement_without_rows_leaves_no_trace(app: Connection, watch: Watch, superuser: Connection) -> None:
+def test_a_statement_without_rows_leaves_no_trace(
+    app: Connection, watch: Watch, superuser: Connection
+) -> None:
     watch("public.t", ["insert", "update", "delete"])
     app.execute("insert into public.t (id) select 1 where false")
     app.execute("update public.t set name = 'x'")
@@ -139,10 +153,17 @@ def test_replicated_changes_fire_no_trigger(app: Connection, superuser: Connecti
 def test_renamed_columns_are_captured_under_their_old_names(
     admin: Connection, app: Connection, watch: Watch, events: Events
 ) -> None:
-    watch("public.t", ["insert", "update", "delete"], uses="trigger.name, old.secret", when="coalesce(new.name, old.name) <> ''")
+    watch(
+        "public.t",
+        ["insert", "update", "delete"],
+        uses="trigger.name, old.secret",
+        when="coalesce(new.name, old.name) <> ''",
+    )
     admin.execute("alter table public.t rename column name to full_name")
     admin.execute("alter table public.t rename to people")
-    app.execute("insert into public.people (id, full_name) select g, 'n' || g from generate_series(1, 501) as g")
+    app.execute(
+        "insert into public.people (id, full_name) select g, 'n' || g from generate_series(1, 501) as g"
+    )
     app.execute("update public.people set full_name = 'Bob', secret = 's' where id = 1")
     app.execute("delete from public.people where id = 1")
     found = events()
@@ -154,7 +175,9 @@ def test_renamed_columns_are_captured_under_their_old_names(
     ]
 
 
-def test_swapped_names_follow_the_columns(admin: Connection, app: Connection, watch: Watch, events: Events) -> None:
+def test_swapped_names_follow_the_columns(
+    admin: Connection, app: Connection, watch: Watch, events: Events
+) -> None:
     watch("public.t", ["insert", "update"], uses="trigger.name")
     for renaming in ("name to was", "secret to name", "was to secret"):
         admin.execute(f"alter table public.t rename column {renaming}".encode())

@@ -75,7 +75,12 @@ def test_two_writers_do_not_wait_for_each_other(connect: Connect, superuser: Con
 def test_capture_notifies_nobody_in_the_users_transaction(connect: Connect, app: Connection) -> None:
     """NOTIFY takes a lock on the whole database at commit."""
     listener = connect("superuser")
-    channels = [row[0] for row in listener.execute("select distinct 'dreamlit_' || c from unnest(array['outbox', 'events']) as c")]
+    channels = [
+        row[0]
+        for row in listener.execute(
+            "select distinct 'dreamlit_' || c from unnest(array['outbox', 'events']) as c"
+        )
+    ]
     for channel in channels:
         listener.execute(f"listen {channel}".encode())
     app.execute("insert into public.t values (1)")

@@ -17,7 +17,9 @@ Faults = Callable[[Definition], list[tuple[str, str, str]]]
 
 @pytest.fixture
 def tables(admin: Connection) -> None:
-    admin.execute("create table public.users (id bigint primary key, email text, first_name text, done boolean, seen_at timestamptz)")
+    admin.execute(
+        "create table public.users (id bigint primary key, email text, first_name text, done boolean, seen_at timestamptz)"
+    )
     admin.execute("create table public.friends (user_id bigint, email text, name text)")
 
 

@@ -1,7 +1,5 @@
 """From YAML files to definitions: what is read, gathered and refused, with the place in the file."""
 
-# ruff: noqa: E501 -- a case a line reads best
-
 from __future__ import annotations
 
 import json

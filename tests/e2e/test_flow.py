@@ -63,7 +63,9 @@ def test_pg_cron_really_fires(scheduled_database: str, dsn_of: DsnOf) -> None:
                 break
             except AssertionError:
                 continue
-        row = connection.execute("select count(*) from dreamlit._workers where worker like 'work:%'").fetchone()
+        row = connection.execute(
+            "select count(*) from dreamlit._workers where worker like 'work:%'"
+        ).fetchone()
     assert row is not None
     assert row[0] != 0
 
@@ -86,7 +88,9 @@ def test_bare_kind_no_extension_and_no_superuser(
 ) -> None:
     with psycopg.connect(bare_database) as connection:
         extensions = {str(name) for (name,) in connection.execute("select extname from pg_extension")}
-        superuser = connection.execute("select rolsuper from pg_roles where rolname = current_user").fetchone()
+        superuser = connection.execute(
+            "select rolsuper from pg_roles where rolname = current_user"
+        ).fetchone()
     assert extensions == {"plpgsql"}
     assert superuser == (False,)
     _play(bare_database, inbox, start_sender, dsn_of)

@@ -1,7 +1,5 @@
 """Templates that want out of the sandbox, or all of the machine: each is stopped, and rendering goes on afterwards."""
 
-# ruff: noqa: E501 -- a case a line reads best
-
 from __future__ import annotations
 
 import resource

@@ -1,7 +1,5 @@
 """Rendering: what comes out for one context, errors as data, isolation, references."""
 
-# ruff: noqa: E501 -- a case a line reads best
-
 from __future__ import annotations
 
 import signal

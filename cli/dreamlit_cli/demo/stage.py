@@ -13,17 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from dreamlit_pg.client import Client
-from dreamlit_pg.install import install
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 import dreamlit_pg
 from dreamlit_cli.demo.inbox import Message, read_messages
 from dreamlit_cli.demo.processes import Processes
+from dreamlit_pg.client import Client
 from dreamlit_pg.cluster import Cluster, free_port
 from dreamlit_pg.definition import read_folder
 from dreamlit_pg.errors import DreamlitError
+from dreamlit_pg.install import install
 from dreamlit_pg.servers import BARE_DIFFERENCE
 
 DATABASE = "quill"
