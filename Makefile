@@ -24,6 +24,7 @@ lint: $(READY) ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/sqlfluff lint --nocolor --ignore parsing sql
 
 format: $(READY) ## Format the Python code
 	$(BIN)/ruff format .
