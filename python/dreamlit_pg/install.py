@@ -55,7 +55,12 @@ def install(dsn: str) -> Report:
         renderer = _scalar(connection, "select dreamlit._renderer()")
         ticker = _schedule(connection, dsn)
         connection.commit()
-    shown = [notice for notice in notices if notice.startswith("dreamlit: ")]
+    # The script cannot see that pg_cron is at work from another database.
+    shown = [
+        notice
+        for notice in notices
+        if notice.startswith("dreamlit: ") and not (ticker.startswith("pg_cron in") and "pg_cron" in notice)
+    ]
     return Report(release=sources.release(), renderer=str(renderer), ticker=ticker, notices=shown)
 
 

@@ -77,7 +77,7 @@ def test_the_packages_are_what_the_server_here_comes_from(cluster: Cluster) -> N
 
 
 def test_the_image_sets_what_the_demo_sets(cluster: Cluster) -> None:
-    ours = Cluster(cluster.home).settings()
+    ours = Cluster(cluster.home, cron_database=stage.DATABASE).settings()
     ours = {name: value for name, value in ours.items() if name not in PER_PLACE}
     image = image_settings()
     assert image.keys() == ours.keys()
