@@ -1,6 +1,6 @@
--- Everything that an installation makes, in this order, in one transaction. dreamlit install runs it; dreamlit install --print prints it whole.
--- Tables are made once and changed by migrations; everything below them is made anew each time.
--- Pinned first of all: whoever installs may be a superuser, and in the schema public anybody may have put a function called format.
+-- Everything that an installation makes, in this order, in one transaction. dreamlit install runs it; dreamlit install --print
+-- prints it whole. Tables are made once and changed by migrations; everything below them is made anew each time. Pinned first of
+-- all: whoever installs may be a superuser, and in the schema public anybody may have put a function called format.
 set local search_path = pg_catalog, pg_temp;
 select pg_advisory_xact_lock(hashtext('dreamlit'), hashtext('install'));
 \ir prerequisites.sql

@@ -9,7 +9,8 @@ begin
       hint = 'dreamlit needs PostgreSQL 14 or later';
   end if;
   if not has_database_privilege(current_database(), 'CREATE') then
-    raise exception using errcode = 'DL005', message = format('%s may not create schemas in %s', current_user, current_database()),
+    raise exception using errcode = 'DL005',
+      message = format('%s may not create schemas in %s', current_user, current_database()),
       hint = format('let the owner say: grant create on database %I to %I', current_database(), current_user);
   end if;
   if not v_superuser and not (select r.rolcreaterole from pg_catalog.pg_roles as r where r.rolname = current_user)

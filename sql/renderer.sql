@@ -1,4 +1,5 @@
--- Who renders: the database if its Python has a Jinja2 of 3.1.6 or later (earlier ones let templates out of the sandbox), else the senders.
+-- Who renders: the database if its Python has a Jinja2 of 3.1.6 or later (earlier ones let templates out of the sandbox), else
+-- the senders.
 do $renderer$
 declare
   v_reason text := 'this server has no plpython3u, or the installing role is no superuser';

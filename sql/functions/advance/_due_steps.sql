@@ -1,4 +1,5 @@
--- Hops over the index from step to step, so sleeping tasks cost nothing; a step with due tasks is taken whether it has one or a million.
+-- Hops over the index from step to step, so sleeping tasks cost nothing; a step with due tasks is taken whether it has one or a
+-- million.
 create or replace function dreamlit._due_steps() returns bigint[]
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   with recursive steps as (

@@ -1,4 +1,5 @@
--- An error here is a fault of the engine or the server (disk full, a deadlock): it is noted and tried again, never the end of the worker.
+-- An error here is a fault of the engine or the server (disk full, a deadlock): it is noted and tried again, never the end of
+-- the worker.
 create or replace function dreamlit._work_unit(p_step_id bigint) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin

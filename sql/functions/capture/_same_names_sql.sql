@@ -1,5 +1,5 @@
--- Far cheaper than reading the catalog's tables, which _names_sql does at every statement of a user. A column keeps its number in its
--- table, but a restored dump may number columns anew: so the table's oid is part of the question.
+-- Far cheaper than reading the catalog's tables, which _names_sql does at every statement of a user. A column keeps its number
+-- in its table, but a restored dump may number columns anew: so the table's oid is part of the question.
 create or replace function dreamlit._same_names_sql(p_anchor text) returns text
 language sql stable set search_path = pg_catalog, pg_temp as $$
   select case when count(*) = 0 then 'true' else format('case when tg_relid = %s then %s else false end', min(a.attrelid::bigint),

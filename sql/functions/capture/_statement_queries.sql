@@ -1,6 +1,7 @@
 -- 500 rows a queue message: large enough to share the row's cost, small enough for the worker to take a few at a time.
 -- The aggregate sorts (enable_hashagg is off in the trigger), so a statement of any size streams chunk by chunk; one of a single
--- chunk, which most are, needs neither sort nor cursor. An event is aggregated as a row: jsonb is then built in one pass, not three.
+-- chunk, which most are, needs neither sort nor cursor. An event is aggregated as a row: jsonb is then built in one pass, not
+-- three.
 create or replace function dreamlit._statement_queries(p_operation text, p_event text, p_capture jsonb, p_names text[])
 returns table (small text, fast text, safe text, chunk integer)
 language sql stable set search_path = pg_catalog, pg_temp as $$

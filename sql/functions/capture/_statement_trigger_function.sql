@@ -1,5 +1,5 @@
--- For inserts and deletes on ordinary tables: all rows of a statement in a few queue messages. The guards are around reading only,
--- so they write nothing; a chunk that fails is done again row by row, each row with a guard of its own.
+-- For inserts and deletes on ordinary tables: all rows of a statement in a few queue messages. The guards are around reading
+-- only, so they write nothing; a chunk that fails is done again row by row, each row with a guard of its own.
 create or replace function dreamlit._statement_trigger_function(
   p_name text, p_operation text, p_version_id bigint, p_event text, p_anchor text, p_capture jsonb, p_names text[])
 returns text

@@ -7,14 +7,16 @@ declare
   v_oid regprocedure := to_regprocedure(p_function || p_arguments);
 begin
   if v_oid is null then
-    raise exception using errcode = 'DL003', message = format('%s%s is gone: its version has been retired', p_function, p_arguments),
-      hint = 'start the run afresh on the published version: dreamlit.rerun(run_id)';
+    raise exception using errcode = 'DL003',
+      message = format('%s%s is gone: its version has been retired', p_function, p_arguments),
+      hint = 'start the workflow afresh: dreamlit.start(name, payload)';
   end if;
   if not exists (
     select from pg_proc as p
     where p.oid = v_oid and p.prosecdef and p.pronamespace = 'dreamlit_workflows'::regnamespace and pg_get_userbyid(p.proowner) = p_publisher
   ) then
-    raise exception using errcode = 'DL004', message = format('%s is no longer a security definer function of %s', v_oid, p_publisher),
+    raise exception using errcode = 'DL004',
+      message = format('%s is no longer a security definer function of %s', v_oid, p_publisher),
       hint = 'publish the workflow again';
   end if;
   return p_function;

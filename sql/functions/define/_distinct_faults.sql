@@ -1,4 +1,5 @@
--- One misspelt column is found by our own check and by PostgreSQL's compiler: the first told of a place is the one that says more.
+-- One misspelt column is found by our own check and by PostgreSQL's compiler: the first told of a place is the one that says
+-- more.
 create or replace function dreamlit._distinct_faults(p_faults jsonb) returns jsonb
 language sql stable set search_path = pg_catalog, pg_temp as $$
   select coalesce(jsonb_agg(f.value order by f.ordinality), '[]')

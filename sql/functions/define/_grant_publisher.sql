@@ -1,4 +1,5 @@
--- The publisher's trigger functions run as the publisher, in anybody's transaction: they must not fail when somebody loses dreamlit_admin.
+-- The publisher's trigger functions run as the publisher, in anybody's transaction: they must not fail when somebody loses
+-- dreamlit_admin.
 create or replace function dreamlit._grant_publisher(p_publisher name) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare

@@ -1,4 +1,5 @@
--- What the engine reads of a step. Lane: one message of one event is urgent, a fan-out's are bulk, unless the step says otherwise.
+-- What the engine reads of a step. Lane: one message of one event is urgent, a fan-out's are bulk, unless the step says
+-- otherwise.
 create or replace function dreamlit._step_settings(p_kind text, p_step jsonb, p_below_query boolean) returns jsonb
 language sql immutable set search_path = pg_catalog, pg_temp as $$
   select jsonb_strip_nulls(jsonb_build_object(

@@ -1,4 +1,5 @@
--- The only door for definitions. Not pinned: names in the definition's SQL mean what they mean to the caller; what it calls is pinned.
+-- The only door for definitions. Not pinned: names in the definition's SQL mean what they mean to the caller; what it calls is
+-- pinned.
 create or replace function dreamlit.publish(definition jsonb) returns table (workflow text, version integer, changed boolean)
 language sql as $$
   select p.workflow, p.version, p.changed

@@ -1,5 +1,5 @@
--- Takes events off the queue and starts their runs, in one statement: the event is gone from the queue exactly when its run is there.
--- In the order of msg_id; a late commit with a lower id is simply the next to be taken.
+-- Takes events off the queue and starts their runs, in one statement: the event is gone from the queue exactly when its run is
+-- there. In the order of msg_id; a late commit with a lower id is simply the next to be taken.
 create or replace function dreamlit._launch_runs(p_limit integer default 2000, p_msg_id bigint default null) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare

@@ -19,7 +19,8 @@ begin
   select r.run_id into v_run_id from dreamlit._runs as r
   where r.run_id = currval(pg_get_serial_sequence('dreamlit._runs', 'run_id')) and r.event_id = currval('dreamlit._event_id_seq');
   if not found then
-    raise exception using errcode = 'DL003', message = format('workflow %s has an open run with the key %s', $1, v_event ->> 'key'),
+    raise exception using errcode = 'DL003',
+      message = format('workflow %s has an open run with the key %s', $1, v_event ->> 'key'),
       hint = 'wait for its end, or cancel it: dreamlit.cancel_run(run_id)';
   end if;
   return v_run_id;

@@ -1,4 +1,5 @@
--- pg_cron's tables are there in one database of the server only, and not for everybody; dreamlit.health knows whether a worker ticks.
+-- pg_cron's tables are there in one database of the server only, and not for everybody; dreamlit.health knows whether a worker
+-- ticks.
 create or replace function dreamlit._examine_cron() returns table (name text, state text, detail text, mend text)
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare

@@ -10,9 +10,11 @@ begin
   if v_run.run_id is null then
     perform dreamlit._finished_state(p_run_id);
   elsif v_run.failed_tasks = 0 then
-    raise exception using errcode = 'DL003', message = format('run %s has no failed task', p_run_id), hint = 'only failed tasks can be retried';
+    raise exception using errcode = 'DL003', message = format('run %s has no failed task', p_run_id),
+      hint = 'only failed tasks can be retried';
   elsif not (select v.compiled from dreamlit._versions as v where v.version_id = v_run.version_id) then
-    raise exception using errcode = 'DL003', message = format('the version of run %s has been retired', p_run_id), hint = 'start the workflow afresh: dreamlit.start(name, payload)';
+    raise exception using errcode = 'DL003', message = format('the version of run %s has been retired', p_run_id),
+      hint = 'start the workflow afresh: dreamlit.start(name, payload)';
   end if;
   if not v_run.open then
     with history as (
@@ -24,7 +26,8 @@ begin
     from history as h;
   end if;
 exception when unique_violation then
-  raise exception using errcode = 'DL003', message = format('another run with the key of run %s is open', p_run_id), hint = 'wait for its end, or cancel it';
+  raise exception using errcode = 'DL003', message = format('another run with the key of run %s is open', p_run_id),
+    hint = 'wait for its end, or cancel it';
 end;
 $$;
 comment on function dreamlit._reopen_run(bigint) is

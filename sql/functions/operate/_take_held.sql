@@ -10,7 +10,8 @@ begin
   end if;
   select m.state into v_state from dreamlit._messages as m where m.message_id = p_message_id;
   if not found then
-    raise exception using errcode = 'DL002', message = format('there is no message %s', p_message_id), hint = 'look in dreamlit.messages';
+    raise exception using errcode = 'DL002', message = format('there is no message %s', p_message_id),
+      hint = 'look in dreamlit.messages';
   end if;
   raise exception using errcode = 'DL003', message = format('message %s is %s, not held', p_message_id, v_state),
     hint = 'only messages whose state is uncertain can be released or discarded';

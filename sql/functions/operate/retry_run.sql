@@ -1,5 +1,5 @@
--- Failed tasks come back from the history to where they failed. A message that failed is queued again as it was rendered: what its
--- neighbours of the same task have delivered is not sent again.
+-- Failed tasks come back from the history to where they failed. A message that failed is queued again as it was rendered: what
+-- its neighbours of the same task have delivered is not sent again.
 create or replace function dreamlit.retry_run(run_id bigint) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare

@@ -1,5 +1,6 @@
--- A configuration fault stops the channel for 5 s, doubling to 5 min, until a delivery succeeds; of deliveries under way at once only the
--- first fault counts. Retry-After stops it for as long as the provider says, and no success of an earlier start shortens that.
+-- A configuration fault stops the channel for 5 s, doubling to 5 min, until a delivery succeeds; of deliveries under way at once
+-- only the first fault counts. Retry-After stops it for as long as the provider says, and no success of an earlier start
+-- shortens that.
 create or replace function dreamlit._block_channels(p_results dreamlit._result[]) returns void
 language sql set search_path = pg_catalog, pg_temp as $$
   update dreamlit._channels as c set

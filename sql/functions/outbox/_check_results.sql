@@ -4,7 +4,8 @@ declare
   v_wrong record;
 begin
   if jsonb_typeof(p_results) is distinct from 'array' then
-    raise exception using errcode = 'DL001', message = 'the results are no JSON list', hint = 'send [{"message_id", "attempt", "outcome"}]';
+    raise exception using errcode = 'DL001', message = 'the results are no JSON list',
+      hint = 'send [{"message_id", "attempt", "outcome"}]';
   end if;
   select r.outcome, r.fault into v_wrong
   from jsonb_to_recordset(p_results) as r(message_id bigint, attempt integer, outcome text, fault text)
@@ -13,7 +14,8 @@ begin
     or (r.outcome = 'failed' and coalesce(r.fault, '') not in ('recipient', 'configuration', 'transient', 'unknown'))
   limit 1;
   if found then
-    raise exception using errcode = 'DL001', message = format('a result with outcome %s and fault %s is not understood', v_wrong.outcome, v_wrong.fault),
+    raise exception using errcode = 'DL001',
+      message = format('a result with outcome %s and fault %s is not understood', v_wrong.outcome, v_wrong.fault),
       hint = 'give message_id, attempt and a known outcome; run a sender of this database''s release';
   end if;
 end;

@@ -1,4 +1,5 @@
--- Leases ready messages to a sender, urgent before bulk. Paused workflows and blocked channels are a predicate here, never moved rows.
+-- Leases ready messages to a sender, urgent before bulk. Paused workflows and blocked channels are a predicate here, never moved
+-- rows.
 create or replace function dreamlit.claim(channel text, sender text, quantity integer, lease interval default null)
 returns table (message_id bigint, attempt integer, content jsonb, templates jsonb, lease_until timestamptz)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$

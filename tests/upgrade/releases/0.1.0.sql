@@ -1,7 +1,7 @@
 begin;
--- Everything that an installation makes, in this order, in one transaction. dreamlit install runs it; dreamlit install --print prints it whole.
--- Tables are made once and changed by migrations; everything below them is made anew each time.
--- Pinned first of all: whoever installs may be a superuser, and in the schema public anybody may have put a function called format.
+-- Everything that an installation makes, in this order, in one transaction. dreamlit install runs it; dreamlit install --print
+-- prints it whole. Tables are made once and changed by migrations; everything below them is made anew each time. Pinned first of
+-- all: whoever installs may be a superuser, and in the schema public anybody may have put a function called format.
 set local search_path = pg_catalog, pg_temp;
 select pg_advisory_xact_lock(hashtext('dreamlit'), hashtext('install'));
 -- What the engine stands on. What is made here is noted, so that uninstalling can take it away again.
@@ -15,7 +15,8 @@ begin
       hint = 'dreamlit needs PostgreSQL 14 or later';
   end if;
   if not has_database_privilege(current_database(), 'CREATE') then
-    raise exception using errcode = 'DL005', message = format('%s may not create schemas in %s', current_user, current_database()),
+    raise exception using errcode = 'DL005',
+      message = format('%s may not create schemas in %s', current_user, current_database()),
       hint = format('let the owner say: grant create on database %I to %I', current_database(), current_user);
   end if;
   if not v_superuser and not (select r.rolcreaterole from pg_catalog.pg_roles as r where r.rolname = current_user)
@@ -2348,7 +2349,8 @@ declare
   v_newest text := (select r.release from dreamlit._releases as r order by string_to_array(r.release, '.')::integer[] desc limit 1);
 begin
   if string_to_array(v_newest, '.')::integer[] > string_to_array('0.1.0', '.')::integer[] then
-    raise exception using errcode = 'DL005', message = format('this database has release %s, which is newer than %s', v_newest, '0.1.0'),
+    raise exception using errcode = 'DL005',
+      message = format('this database has release %s, which is newer than %s', v_newest, '0.1.0'),
       hint = 'install with the newer package';
   end if;
   insert into dreamlit._releases (release, made) values ('0.1.0', string_to_array(nullif(current_setting('dreamlit.made', true), ''), ','))
@@ -2689,7 +2691,8 @@ end;
 $$;
 comment on function dreamlit._drop_old_partitions() is
   'Drops the days of history beyond the setting keep_history, and returns how many partitions went.';
--- A week ahead, in UTC days. A table is made alone and then attached, which takes no lock that readers or writers of the parent would feel.
+-- A week ahead, in UTC days. A table is made alone and then attached, which takes no lock that readers or writers of the parent
+-- would feel.
 create or replace function dreamlit._ensure_partitions() returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -3456,14 +3459,16 @@ declare
   v_oid regprocedure := to_regprocedure(p_function || p_arguments);
 begin
   if v_oid is null then
-    raise exception using errcode = 'DL003', message = format('%s%s is gone: its version has been retired', p_function, p_arguments),
-      hint = 'start the run afresh on the published version: dreamlit.rerun(run_id)';
+    raise exception using errcode = 'DL003',
+      message = format('%s%s is gone: its version has been retired', p_function, p_arguments),
+      hint = 'start the workflow afresh: dreamlit.start(name, payload)';
   end if;
   if not exists (
     select from pg_proc as p
     where p.oid = v_oid and p.prosecdef and p.pronamespace = 'dreamlit_workflows'::regnamespace and pg_get_userbyid(p.proowner) = p_publisher
   ) then
-    raise exception using errcode = 'DL004', message = format('%s is no longer a security definer function of %s', v_oid, p_publisher),
+    raise exception using errcode = 'DL004',
+      message = format('%s is no longer a security definer function of %s', v_oid, p_publisher),
       hint = 'publish the workflow again';
   end if;
   return p_function;
@@ -3531,7 +3536,8 @@ $$;
 comment on function dreamlit._did_you_mean(text, text[]) is
   'Returns the hint for a word that is not among p_words: the nearest one, or all of them.';
 grant execute on function dreamlit._did_you_mean(text, text[]) to dreamlit_admin;
--- One misspelt column is found by our own check and by PostgreSQL's compiler: the first told of a place is the one that says more.
+-- One misspelt column is found by our own check and by PostgreSQL's compiler: the first told of a place is the one that says
+-- more.
 create or replace function dreamlit._distinct_faults(p_faults jsonb) returns jsonb
 language sql stable set search_path = pg_catalog, pg_temp as $$
   select coalesce(jsonb_agg(f.value order by f.ordinality), '[]')
@@ -3629,7 +3635,8 @@ $$;
 comment on function dreamlit._edit_distance(text, text) is
   'Returns the Levenshtein distance of two words, of which it reads 64 characters.';
 grant execute on function dreamlit._edit_distance(text, text) to dreamlit_admin;
--- The publisher's trigger functions run as the publisher, in anybody's transaction: they must not fail when somebody loses dreamlit_admin.
+-- The publisher's trigger functions run as the publisher, in anybody's transaction: they must not fail when somebody loses
+-- dreamlit_admin.
 create or replace function dreamlit._grant_publisher(p_publisher name) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -3974,7 +3981,8 @@ comment on function dreamlit._sql_references(text) is
   'Returns each identifier of an SQL text with the column named after it, null where the whole row is meant or it is another '
   'word.';
 grant execute on function dreamlit._sql_references(text) to dreamlit_admin;
--- What the engine reads of a step. Lane: one message of one event is urgent, a fan-out's are bulk, unless the step says otherwise.
+-- What the engine reads of a step. Lane: one message of one event is urgent, a fan-out's are bulk, unless the step says
+-- otherwise.
 create or replace function dreamlit._step_settings(p_kind text, p_step jsonb, p_below_query boolean) returns jsonb
 language sql immutable set search_path = pg_catalog, pg_temp as $$
   select jsonb_strip_nulls(jsonb_build_object(
@@ -4069,7 +4077,8 @@ comment on function dreamlit.pause(text) is
   'Stops a workflow at once: events are still captured and runs started, but no task moves and no message leaves. Returns its '
   'state. Raises DL002, or DL003 if it is not published.';
 grant execute on function dreamlit.pause(text) to dreamlit_admin;
--- The only door for definitions. Not pinned: names in the definition's SQL mean what they mean to the caller; what it calls is pinned.
+-- The only door for definitions. Not pinned: names in the definition's SQL mean what they mean to the caller; what it calls is
+-- pinned.
 create or replace function dreamlit.publish(definition jsonb) returns table (workflow text, version integer, changed boolean)
 language sql as $$
   select p.workflow, p.version, p.changed
@@ -4356,8 +4365,8 @@ $$;
 comment on function dreamlit._run_soon(text) is
   'Runs DDL as the caller under a lock_timeout of 500 ms, five tries; then raises DL007.';
 grant execute on function dreamlit._run_soon(text) to dreamlit_admin;
--- Far cheaper than reading the catalog's tables, which _names_sql does at every statement of a user. A column keeps its number in its
--- table, but a restored dump may number columns anew: so the table's oid is part of the question.
+-- Far cheaper than reading the catalog's tables, which _names_sql does at every statement of a user. A column keeps its number
+-- in its table, but a restored dump may number columns anew: so the table's oid is part of the question.
 create or replace function dreamlit._same_names_sql(p_anchor text) returns text
 language sql stable set search_path = pg_catalog, pg_temp as $$
   select case when count(*) = 0 then 'true' else format('case when tg_relid = %s then %s else false end', min(a.attrelid::bigint),
@@ -4373,7 +4382,8 @@ comment on function dreamlit._same_names_sql(text) is
 grant execute on function dreamlit._same_names_sql(text) to dreamlit_admin;
 -- 500 rows a queue message: large enough to share the row's cost, small enough for the worker to take a few at a time.
 -- The aggregate sorts (enable_hashagg is off in the trigger), so a statement of any size streams chunk by chunk; one of a single
--- chunk, which most are, needs neither sort nor cursor. An event is aggregated as a row: jsonb is then built in one pass, not three.
+-- chunk, which most are, needs neither sort nor cursor. An event is aggregated as a row: jsonb is then built in one pass, not
+-- three.
 create or replace function dreamlit._statement_queries(p_operation text, p_event text, p_capture jsonb, p_names text[])
 returns table (small text, fast text, safe text, chunk integer)
 language sql stable set search_path = pg_catalog, pg_temp as $$
@@ -4407,8 +4417,8 @@ $$;
 comment on function dreamlit._statement_queries(text, text, jsonb, text[]) is
   'Returns the queries over a transition table: a statement of one chunk of rows, one in chunks, and row by row under guard.';
 grant execute on function dreamlit._statement_queries(text, text, jsonb, text[]) to dreamlit_admin;
--- For inserts and deletes on ordinary tables: all rows of a statement in a few queue messages. The guards are around reading only,
--- so they write nothing; a chunk that fails is done again row by row, each row with a guard of its own.
+-- For inserts and deletes on ordinary tables: all rows of a statement in a few queue messages. The guards are around reading
+-- only, so they write nothing; a chunk that fails is done again row by row, each row with a guard of its own.
 create or replace function dreamlit._statement_trigger_function(
   p_name text, p_operation text, p_version_id bigint, p_event text, p_anchor text, p_capture jsonb, p_names text[])
 returns text
@@ -4541,8 +4551,8 @@ language sql stable as $$
 $$;
 comment on function dreamlit._due_at(dreamlit._steps, timestamptz) is
   'Returns when a task that arrives at a step is first due: at once, or after a plain wait.';
--- Takes events off the queue and starts their runs, in one statement: the event is gone from the queue exactly when its run is there.
--- In the order of msg_id; a late commit with a lower id is simply the next to be taken.
+-- Takes events off the queue and starts their runs, in one statement: the event is gone from the queue exactly when its run is
+-- there. In the order of msg_id; a late commit with a lower id is simply the next to be taken.
 create or replace function dreamlit._launch_runs(p_limit integer default 2000, p_msg_id bigint default null) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -4637,7 +4647,8 @@ begin
   select r.run_id into v_run_id from dreamlit._runs as r
   where r.run_id = currval(pg_get_serial_sequence('dreamlit._runs', 'run_id')) and r.event_id = currval('dreamlit._event_id_seq');
   if not found then
-    raise exception using errcode = 'DL003', message = format('workflow %s has an open run with the key %s', $1, v_event ->> 'key'),
+    raise exception using errcode = 'DL003',
+      message = format('workflow %s has an open run with the key %s', $1, v_event ->> 'key'),
       hint = 'wait for its end, or cancel it: dreamlit.cancel_run(run_id)';
   end if;
   return v_run_id;
@@ -4779,7 +4790,8 @@ end;
 $$;
 comment on function dreamlit._advance_wait(dreamlit._steps, name, bigint[], jsonb[]) is
   'Lets tasks wait until their moment; a moment in the past goes on at once, null is an error.';
--- Hops over the index from step to step, so sleeping tasks cost nothing; a step with due tasks is taken whether it has one or a million.
+-- Hops over the index from step to step, so sleeping tasks cost nothing; a step with due tasks is taken whether it has one or a
+-- million.
 create or replace function dreamlit._due_steps() returns bigint[]
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   with recursive steps as (
@@ -5027,7 +5039,8 @@ end;
 $$;
 comment on function dreamlit._try_step(dreamlit._steps, bigint[], jsonb[]) is
   'Runs a step for a batch of tasks; those that fail alone are counted as failed attempts.';
--- An error here is a fault of the engine or the server (disk full, a deadlock): it is noted and tried again, never the end of the worker.
+-- An error here is a fault of the engine or the server (disk full, a deadlock): it is noted and tried again, never the end of
+-- the worker.
 create or replace function dreamlit._work_unit(p_step_id bigint) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
@@ -5168,8 +5181,9 @@ language sql immutable set search_path = pg_catalog, pg_temp as $$
   ) as a;
 $$;
 comment on function dreamlit._address(text, jsonb) is 'Returns a rendered content once for each of its recipients.';
--- A configuration fault stops the channel for 5 s, doubling to 5 min, until a delivery succeeds; of deliveries under way at once only the
--- first fault counts. Retry-After stops it for as long as the provider says, and no success of an earlier start shortens that.
+-- A configuration fault stops the channel for 5 s, doubling to 5 min, until a delivery succeeds; of deliveries under way at once
+-- only the first fault counts. Retry-After stops it for as long as the provider says, and no success of an earlier start
+-- shortens that.
 create or replace function dreamlit._block_channels(p_results dreamlit._result[]) returns void
 language sql set search_path = pg_catalog, pg_temp as $$
   update dreamlit._channels as c set
@@ -5204,7 +5218,8 @@ declare
   v_wrong record;
 begin
   if jsonb_typeof(p_results) is distinct from 'array' then
-    raise exception using errcode = 'DL001', message = 'the results are no JSON list', hint = 'send [{"message_id", "attempt", "outcome"}]';
+    raise exception using errcode = 'DL001', message = 'the results are no JSON list',
+      hint = 'send [{"message_id", "attempt", "outcome"}]';
   end if;
   select r.outcome, r.fault into v_wrong
   from jsonb_to_recordset(p_results) as r(message_id bigint, attempt integer, outcome text, fault text)
@@ -5213,7 +5228,8 @@ begin
     or (r.outcome = 'failed' and coalesce(r.fault, '') not in ('recipient', 'configuration', 'transient', 'unknown'))
   limit 1;
   if found then
-    raise exception using errcode = 'DL001', message = format('a result with outcome %s and fault %s is not understood', v_wrong.outcome, v_wrong.fault),
+    raise exception using errcode = 'DL001',
+      message = format('a result with outcome %s and fault %s is not understood', v_wrong.outcome, v_wrong.fault),
       hint = 'give message_id, attempt and a known outcome; run a sender of this database''s release';
   end if;
 end;
@@ -5651,7 +5667,8 @@ $$;
 comment on function dreamlit._verdict(text, text, integer, integer, text) is
   'Returns what becomes of a message after its p_attempts-th attempt: start, sent, release (claim again at once), block (ours '
   'to mend: stop the channel, the attempt does not count), failed, uncertain, retry.';
--- Leases ready messages to a sender, urgent before bulk. Paused workflows and blocked channels are a predicate here, never moved rows.
+-- Leases ready messages to a sender, urgent before bulk. Paused workflows and blocked channels are a predicate here, never moved
+-- rows.
 create or replace function dreamlit.claim(channel text, sender text, quantity integer, lease interval default null)
 returns table (message_id bigint, attempt integer, content jsonb, templates jsonb, lease_until timestamptz)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -5761,7 +5778,8 @@ end;
 $$;
 comment on function dreamlit._cancel_tasks(bigint[]) is
   'Ends the open tasks of runs as cancelled, save those that somebody is working on.';
--- pg_cron's tables are there in one database of the server only, and not for everybody; dreamlit.health knows whether a worker ticks.
+-- pg_cron's tables are there in one database of the server only, and not for everybody; dreamlit.health knows whether a worker
+-- ticks.
 create or replace function dreamlit._examine_cron() returns table (name text, state text, detail text, mend text)
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
@@ -6024,9 +6042,11 @@ begin
   if v_run.run_id is null then
     perform dreamlit._finished_state(p_run_id);
   elsif v_run.failed_tasks = 0 then
-    raise exception using errcode = 'DL003', message = format('run %s has no failed task', p_run_id), hint = 'only failed tasks can be retried';
+    raise exception using errcode = 'DL003', message = format('run %s has no failed task', p_run_id),
+      hint = 'only failed tasks can be retried';
   elsif not (select v.compiled from dreamlit._versions as v where v.version_id = v_run.version_id) then
-    raise exception using errcode = 'DL003', message = format('the version of run %s has been retired', p_run_id), hint = 'start the workflow afresh: dreamlit.start(name, payload)';
+    raise exception using errcode = 'DL003', message = format('the version of run %s has been retired', p_run_id),
+      hint = 'start the workflow afresh: dreamlit.start(name, payload)';
   end if;
   if not v_run.open then
     with history as (
@@ -6038,7 +6058,8 @@ begin
     from history as h;
   end if;
 exception when unique_violation then
-  raise exception using errcode = 'DL003', message = format('another run with the key of run %s is open', p_run_id), hint = 'wait for its end, or cancel it';
+  raise exception using errcode = 'DL003', message = format('another run with the key of run %s is open', p_run_id),
+    hint = 'wait for its end, or cancel it';
 end;
 $$;
 comment on function dreamlit._reopen_run(bigint) is
@@ -6078,7 +6099,8 @@ begin
   end if;
   select m.state into v_state from dreamlit._messages as m where m.message_id = p_message_id;
   if not found then
-    raise exception using errcode = 'DL002', message = format('there is no message %s', p_message_id), hint = 'look in dreamlit.messages';
+    raise exception using errcode = 'DL002', message = format('there is no message %s', p_message_id),
+      hint = 'look in dreamlit.messages';
   end if;
   raise exception using errcode = 'DL003', message = format('message %s is %s, not held', p_message_id, v_state),
     hint = 'only messages whose state is uncertain can be released or discarded';
@@ -6147,8 +6169,8 @@ comment on function dreamlit.release(bigint) is
   'Sends a message that is held as uncertain once more, on your word that it did not arrive or may arrive twice. Returns its '
   'state. Raises DL002, or DL003 if the message is not held.';
 grant execute on function dreamlit.release(bigint) to dreamlit_admin;
--- Failed tasks come back from the history to where they failed. A message that failed is queued again as it was rendered: what its
--- neighbours of the same task have delivered is not sent again.
+-- Failed tasks come back from the history to where they failed. A message that failed is queued again as it was rendered: what
+-- its neighbours of the same task have delivered is not sent again.
 create or replace function dreamlit.retry_run(run_id bigint) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -6602,7 +6624,8 @@ begin
   end loop;
 end;
 $stale$;
--- Who renders: the database if its Python has a Jinja2 of 3.1.6 or later (earlier ones let templates out of the sandbox), else the senders.
+-- Who renders: the database if its Python has a Jinja2 of 3.1.6 or later (earlier ones let templates out of the sandbox), else
+-- the senders.
 do $renderer$
 declare
   v_reason text := 'this server has no plpython3u, or the installing role is no superuser';
