@@ -30,16 +30,16 @@ def publish(dsn: str, path: Path, *, dry_run: bool, as_json: bool) -> None:
     try:
         with psycopg.connect(dsn) as connection:
             plan = _publish_all(connection, definitions)
+            if not as_json:
+                console().print(make_table(plan, columns={name: name for name in PLAN}))
             if dry_run:
                 connection.rollback()
     except psycopg.Error as exc:
         raise from_database(exc) from exc
     if as_json:
         print_json({"published": not dry_run, "plan": plan})
-        return
-    console().print(make_table(plan, columns={name: name for name in PLAN}))
-    if dry_run:
-        console().print("nothing has been changed", style="dim")
+    else:
+        console().print("nothing has been changed" if dry_run else "published", style="dim")
 
 
 def _publish_all(connection: psycopg.Connection[Any], definitions: list[Definition]) -> list[dict[str, Any]]:
