@@ -151,15 +151,13 @@ def test_partitions_written_through_the_parent_and_straight(
     app.execute(f"insert into public.{table} (id, region, name) values (1, '{region}', 'Ann')".encode())
     app.execute(f"update public.{table} set name = 'Bob'".encode())
     app.execute(f"delete from public.{table}".encode())
-    assert [(event["operation"], event["trigger"], event["old"]) for event in events()] == [
-        ("insert", {"name": "Ann"}, None),
-        ("update", {"name": "Bob"}, {"name": "Ann"}),
-        ("delete", {"name": "Bob"}, {"name": "Bob"}),
-    ] or [(event["operation"], event["trigger"]["name"]) for event in events()] == [
+    found = events()
+    assert [(event["operation"], event["trigger"]["name"]) for event in found] == [
         ("insert", "Ann"),
         ("update", "Bob"),
         ("delete", "Bob"),
     ]
+    assert [event["old"]["name"] for event in found[1:]] == ["Ann", "Bob"]
 
 
 def test_a_single_partition_can_be_watched(

@@ -3935,7 +3935,8 @@ create or replace function dreamlit._scope_sql(p_scope jsonb, p_item text) retur
 language sql stable set search_path = pg_catalog, pg_temp as $$
   select coalesce(string_agg(case
     when (s.value ->> 'list')::boolean then format(
-      'cross join lateral (select pg_catalog.array_agg(dreamlit_list) as items from pg_catalog.jsonb_populate_recordset(null::%1$s, nullif(%2$s -> %3$L, ''null'')) as dreamlit_list) as %4$I',
+      'cross join lateral (select coalesce(pg_catalog.array_agg(dreamlit_list), ''{}'') as items '
+      'from pg_catalog.jsonb_populate_recordset(null::%1$s, nullif(%2$s -> %3$L, ''null'')) as dreamlit_list) as %4$I',
       s.value ->> 'type', p_item, s.value ->> 'key', s.value ->> 'alias')
     else format(
       'cross join lateral pg_catalog.jsonb_populate_record(null::%1$s, nullif(%2$s -> %3$L, ''null'')) as %4$I',
