@@ -26,13 +26,20 @@ set local check_function_bodies = off;
 \ir tables/_messages.sql
 \ir tables/_attempts.sql
 \ir tables/_ignored_events.sql
-\ir tables/_uncertain_messages.sql
+\ir tables/_held_messages.sql
+\ir tables/_task_attempts.sql
+\ir tables/_audit_log.sql
+\ir tables/_failures.sql
+\ir tables/_alerts.sql
+\ir tables/_suppressions.sql
+\ir tables/_salts.sql
 \ir tables/_channels.sql
 \ir tables/_senders.sql
 \ir tables/_workers.sql
 \ir tables/_chores.sql
 \ir types.sql
 @@migrations@@
+\ir column_comments.sql
 
 \ir functions/maintain/_now.sql
 
@@ -41,9 +48,11 @@ set local check_function_bodies = off;
 
 \ir views/_outbox.sql
 
-\ir functions/maintain/_drop_old_partitions.sql
+\ir functions/maintain/_do_chore.sql
+\ir functions/maintain/_drop_old_partition.sql
 \ir functions/maintain/_ensure_partitions.sql
 \ir functions/maintain/_housekeep.sql
+\ir functions/maintain/_kept_for.sql
 \ir functions/maintain/_partitioned_tables.sql
 \ir functions/maintain/_queues.sql
 
@@ -131,7 +140,9 @@ set local check_function_bodies = off;
 
 \ir functions/launch/_check_payload.sql
 \ir functions/launch/_due_at.sql
+\ir functions/launch/_launch_event.sql
 \ir functions/launch/_launch_runs.sql
+\ir functions/launch/_run_key.sql
 \ir functions/launch/start.sql
 
 \ir functions/advance/_advance.sql
@@ -139,10 +150,12 @@ set local check_function_bodies = off;
 \ir functions/advance/_advance_query.sql
 \ir functions/advance/_advance_trigger.sql
 \ir functions/advance/_advance_wait.sql
+\ir functions/advance/_check_path.sql
 \ir functions/advance/_due_steps.sql
 \ir functions/advance/_fail_captured.sql
 \ir functions/advance/_fail_task.sql
 \ir functions/advance/_finish_runs.sql
+\ir functions/advance/_note_failures.sql
 \ir functions/advance/_on_duty.sql
 \ir functions/advance/_pass_condition.sql
 \ir functions/advance/_retry_at.sql
@@ -162,7 +175,11 @@ set local check_function_bodies = off;
 \ir functions/render/_template_references.sql
 
 \ir functions/outbox/_address.sql
+\ir functions/outbox/_mailbox.sql
+\ir functions/outbox/_address_hash.sql
 \ir functions/outbox/_block_channels.sql
+\ir functions/outbox/_check_claim.sql
+\ir functions/outbox/_check_release.sql
 \ir functions/outbox/_check_results.sql
 \ir functions/outbox/_claim_messages.sql
 \ir functions/outbox/_claim_renderings.sql
@@ -176,17 +193,22 @@ set local check_function_bodies = off;
 \ir functions/outbox/_reap.sql
 \ir functions/outbox/_record_attempts.sql
 \ir functions/outbox/_record_messages.sql
+\ir functions/outbox/_redirect.sql
 \ir functions/outbox/_report_messages.sql
 \ir functions/outbox/_report_renderings.sql
 \ir functions/outbox/_requeue.sql
 \ir functions/outbox/_see_sender.sql
 \ir functions/outbox/_settle_messages.sql
+\ir functions/outbox/_suppress_messages.sql
 \ir functions/outbox/_verdict.sql
 \ir functions/outbox/claim.sql
 \ir functions/outbox/report.sql
 
+\ir functions/operate/_audit.sql
 \ir functions/operate/_cancel_messages.sql
+\ir functions/operate/_cancel_runs.sql
 \ir functions/operate/_cancel_tasks.sql
+\ir functions/operate/_discard_messages.sql
 \ir functions/operate/_examine_cron.sql
 \ir functions/operate/_examine_engine.sql
 \ir functions/operate/_examine_functions.sql
@@ -195,20 +217,56 @@ set local check_function_bodies = off;
 \ir functions/operate/_examine_workflows.sql
 \ir functions/operate/_finished_state.sql
 \ir functions/operate/_follows_rename.sql
+\ir functions/operate/_held.sql
+\ir functions/operate/_hold_messages.sql
+\ir functions/operate/_matching_runs.sql
 \ir functions/operate/_queue_again.sql
+\ir functions/operate/_release_messages.sql
 \ir functions/operate/_reopen_run.sql
+\ir functions/operate/_reopen_runs.sql
+\ir functions/operate/_repeat_events.sql
+\ir functions/operate/_retry_runs.sql
 \ir functions/operate/_setting_fault.sql
 \ir functions/operate/_take_held.sql
+\ir functions/operate/_version_of.sql
 \ir functions/operate/cancel_run.sql
+\ir functions/operate/cancel_runs.sql
 \ir functions/operate/discard.sql
+\ir functions/operate/discard_messages.sql
 \ir functions/operate/doctor.sql
+\ir functions/operate/redirect.sql
 \ir functions/operate/release.sql
+\ir functions/operate/release_messages.sql
+\ir functions/operate/rerun.sql
+\ir functions/operate/rerun_runs.sql
+\ir functions/operate/retry_failed.sql
 \ir functions/operate/retry_run.sql
+\ir functions/operate/run_log.sql
+\ir functions/operate/set_sandbox.sql
 \ir functions/operate/set_setting.sql
 \ir functions/operate/settings.sql
 \ir functions/operate/steps.sql
+\ir functions/operate/suppress.sql
 \ir functions/operate/triggers.sql
+\ir functions/operate/unsuppress.sql
 \ir functions/operate/version.sql
+
+\ir functions/alert/_alert.sql
+\ir functions/alert/_alert_text.sql
+\ir functions/alert/_post_alert.sql
+\ir functions/alert/_tell_alerts.sql
+\ir functions/alert/_troubles.sql
+\ir functions/alert/test_alert.sql
+
+\ir functions/erase/_check_address.sql
+\ir functions/erase/_erase_history.sql
+\ir functions/erase/_erase_open_tasks.sql
+\ir functions/erase/_erase_waiting_events.sql
+\ir functions/erase/_erased_error.sql
+\ir functions/erase/_mentions.sql
+\ir functions/erase/_person_runs.sql
+\ir functions/erase/erase_person.sql
+\ir functions/erase/export_person.sql
 
 \ir views/workflows.sql
 \ir views/runs.sql
@@ -217,6 +275,8 @@ set local check_function_bodies = off;
 \ir views/attempts.sql
 \ir views/event_log.sql
 \ir views/health.sql
+\ir views/alerts.sql
+\ir views/activity.sql
 \ir grants.sql
 
 reset role;

@@ -5,7 +5,8 @@ declare
 begin
   foreach v_queue in array array[
     'dreamlit_events', 'dreamlit_render',
-    'dreamlit_email_urgent', 'dreamlit_email_bulk', 'dreamlit_slack_urgent', 'dreamlit_slack_bulk'
+    'dreamlit_email_alert', 'dreamlit_email_urgent', 'dreamlit_email_bulk',
+    'dreamlit_slack_alert', 'dreamlit_slack_urgent', 'dreamlit_slack_bulk'
   ] loop
     if not exists (select from pgmq.list_queues() as q where q.queue_name = v_queue) then
       perform pgmq.create(v_queue);
@@ -17,7 +18,7 @@ begin
       end;
     end if;
     execute format('grant select, insert, update, delete on pgmq.%I to dreamlit_owner', 'q_' || v_queue);
-    execute format('grant select, insert, delete on pgmq.%I to dreamlit_owner', 'a_' || v_queue);
+    execute format('grant select, insert, update, delete on pgmq.%I to dreamlit_owner', 'a_' || v_queue);
     -- Claimed rows are updated once and deleted soon: leave room on the page, and vacuum early and without a pause.
     execute format(
       'alter table pgmq.%I set (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000, '

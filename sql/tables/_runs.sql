@@ -17,6 +17,7 @@ create table if not exists dreamlit._runs (
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
 create unique index if not exists _runs_key_idx on dreamlit._runs (workflow_id, key) where key is not null;
 create index if not exists _runs_version_id_idx on dreamlit._runs (version_id);
+create index if not exists _runs_started_at_idx on dreamlit._runs using brin (started_at) with (pages_per_range = 16);
 create sequence if not exists dreamlit._event_id_seq;
 comment on table dreamlit._runs is 'Open runs: those with open tasks. The last task''s end moves the row to _run_history.';
 comment on column dreamlit._runs.payload is

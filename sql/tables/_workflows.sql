@@ -5,6 +5,8 @@ create table if not exists dreamlit._workflows (
   version_id bigint,
   created_at timestamptz not null default now(),
   state_changed_at timestamptz not null default now(),
+  sandbox boolean not null default false,
+  redirect jsonb,
   constraint _workflows_name_key unique (name),
   constraint _workflows_state_check check (state in ('active', 'paused', 'unpublished'))
 );

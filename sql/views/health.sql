@@ -1,31 +1,46 @@
 create or replace view dreamlit.health as
-with queues as (
+with paused as (
+  select w.workflow_id, w.state = 'paused' as paused from dreamlit._workflows as w where w.state = 'paused' or w.sandbox
+), queues as (
+  -- The age of what could be taken now: a retry that is due later, or what a paused workflow keeps back, is not late.
   select 'events' as name, (select count(*) from pgmq.q_dreamlit_events) as depth, (select min(q.enqueued_at) from pgmq.q_dreamlit_events as q) as oldest
   union all
-  select 'render', (select count(*) from pgmq.q_dreamlit_render), (select min(q.enqueued_at) from pgmq.q_dreamlit_render as q)
+  select 'render', (select count(*) from pgmq.q_dreamlit_render), (select min(q.vt) from pgmq.q_dreamlit_render as q where q.vt <= dreamlit._now())
   union all
-  select o.channel || ' ' || o.lane, count(x.message_id), min(x.enqueued_at)
-  from (values ('email', 'urgent'), ('email', 'bulk'), ('slack', 'urgent'), ('slack', 'bulk')) as o(channel, lane)
+  select o.channel || ' ' || o.lane, count(x.message_id), min(x.ready_at) filter (
+    where x.ready_at <= dreamlit._now() and not coalesce(x.headers ? 'started_at', false)
+      and not exists (select from paused as p where p.workflow_id = (x.message -> 'workflow_id')::bigint and (p.paused or not x.message ? 'released')))
+  from (values ('email', 'alert'), ('email', 'urgent'), ('email', 'bulk'), ('slack', 'alert'), ('slack', 'urgent'), ('slack', 'bulk')) as o(channel, lane)
   left join dreamlit._outbox as x on x.channel = o.channel and x.lane = o.lane
   group by o.channel, o.lane
+), workers as (
+  select max(w.last_tick_at) as last_tick_at, max(w.last_error_at) as last_error_at,
+    count(*) filter (where w.last_tick_at > clock_timestamp() - interval '30 seconds') as alive,
+    -- One that has worked for longer than somebody's call by hand.
+    max(w.last_tick_at) filter (where w.worker like 'work:%' and w.last_tick_at > w.started_at + interval '30 seconds') as last_cron_at,
+    (array_agg(w.last_error ->> 'message' order by w.last_error_at desc) filter (where w.last_error_at > clock_timestamp() - interval '10 minutes'))[1] as last_error
+  from dreamlit._workers as w
 ), checks as (
   select 'queue ' || q.name as name, q.depth as number, extract(epoch from dreamlit._now() - q.oldest)::numeric(12, 1) as seconds,
     case when q.oldest < dreamlit._now() - interval '5 minutes' then 'warning' else 'ok' end as state,
     format('%s waiting', q.depth) as detail
   from queues as q
   union all
-  select 'worker', count(*) filter (where w.last_tick_at > clock_timestamp() - interval '30 seconds'),
-    extract(epoch from clock_timestamp() - max(w.last_tick_at))::numeric(12, 1),
-    case when coalesce(max(w.last_tick_at), '-infinity') < clock_timestamp() - interval '2 minutes' then 'critical'
-      when max(w.last_error_at) > clock_timestamp() - interval '10 minutes' then 'warning' else 'ok' end,
-    coalesce((array_agg(w.last_error ->> 'message' order by w.last_error_at desc) filter (where w.last_error_at > clock_timestamp() - interval '10 minutes'))[1],
-      case when max(w.last_tick_at) is null then 'no worker has ever run: is pg_cron scheduled, or a sender running?' else 'last tick' end)
-  from dreamlit._workers as w
+  select 'worker', w.alive, extract(epoch from clock_timestamp() - w.last_tick_at)::numeric(12, 1),
+    case when coalesce(w.last_tick_at, '-infinity') < clock_timestamp() - interval '2 minutes' then 'critical'
+      when w.last_error is not null or w.last_cron_at < clock_timestamp() - interval '2 minutes' then 'warning' else 'ok' end,
+    case when w.last_tick_at is null then 'no worker has ever run: is pg_cron scheduled, or a sender running?'
+      when w.last_error is not null then w.last_error
+      when w.last_cron_at < clock_timestamp() - interval '2 minutes' and w.last_tick_at > clock_timestamp() - interval '2 minutes'
+        then format('pg_cron''s worker has been silent since %s; the senders tick', w.last_cron_at::timestamptz(0))
+      else 'last tick' end
+  from workers as w
   union all
   select 'sender', count(*) filter (where s.last_seen_at > dreamlit._now() - interval '30 seconds'), extract(epoch from dreamlit._now() - max(s.last_seen_at))::numeric(12, 1),
     case when coalesce(max(s.last_seen_at), '-infinity') < dreamlit._now() - interval '2 minutes' then 'critical' else 'ok' end,
     coalesce(string_agg(s.sender, ', ' order by s.sender) filter (where s.last_seen_at > dreamlit._now() - interval '30 seconds'), 'no sender seen lately: start one with dreamlit sender')
   from dreamlit._senders as s
+  where s.channels <> '{}'
   union all
   select 'overdue tasks', count(*), extract(epoch from dreamlit._now() - min(t.due_at))::numeric(12, 1),
     case when min(t.due_at) < dreamlit._now() - interval '5 minutes' then 'warning' else 'ok' end, 'due for more than 10 seconds, paused workflows left out'
@@ -35,7 +50,11 @@ with queues as (
   union all
   select 'uncertain messages', count(*), extract(epoch from dreamlit._now() - min(u.held_at))::numeric(12, 1), case when count(*) > 0 then 'warning' else 'ok' end,
     'held for a person: dreamlit.release(message_id) or dreamlit.discard(message_id)'
-  from dreamlit._uncertain_messages as u
+  from dreamlit._held_messages as u where u.reason = 'uncertain'
+  union all
+  select 'held messages', count(*), extract(epoch from dreamlit._now() - min(u.held_at))::numeric(12, 1), 'ok',
+    'of workflows in the sandbox: dreamlit.release_messages(workflow) or dreamlit.discard_messages(workflow)'
+  from dreamlit._held_messages as u where u.reason = 'sandbox'
   union all
   select 'channel ' || c.channel, c.failures, extract(epoch from c.blocked_until - dreamlit._now())::numeric(12, 1),
     case when c.failures > 0 then 'critical' else 'warning' end, format('stopped: %s', coalesce(c.reason ->> 'message', c.reason ->> 'code'))

@@ -10,7 +10,9 @@ select
   v.published_at,
   w.state_changed_at,
   (select count(*) from dreamlit._runs as r where r.workflow_id = w.workflow_id) as open_runs,
-  v.definition
+  v.definition,
+  w.sandbox,
+  w.redirect
 from dreamlit._workflows as w
 join dreamlit._versions as v on v.version_id = w.version_id;
 comment on view dreamlit.workflows is 'One row a workflow, with its published version.';
@@ -28,3 +30,6 @@ comment on column dreamlit.workflows.state_changed_at is
   'When the workflow was last published anew, paused, resumed or unpublished.';
 comment on column dreamlit.workflows.open_runs is 'How many runs have not finished, of all versions.';
 comment on column dreamlit.workflows.definition is 'The definition as it was published, with its template files.';
+comment on column dreamlit.workflows.sandbox is 'Whether its messages are held until dreamlit.release or dreamlit.discard.';
+comment on column dreamlit.workflows.redirect is
+  'Where its messages go instead of to their recipients: {"email", "slack"}; null for nowhere else.';

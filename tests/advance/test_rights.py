@@ -136,13 +136,31 @@ def test_a_query_cannot_end_the_workers_transaction(
     assert states(superuser, "beside") == ["sending"]
 
 
-def test_a_query_cannot_change_the_engines_session(
+def test_a_query_that_ends_the_loop_guard_early_does_not_disturb_the_engine(
     run: Run, admin: Connection, superuser: Connection
 ) -> None:
     admin.execute(
         "create function public.trick(int) returns text language sql as"
-        " $$ select set_config('dreamlit.advancing', 'off', false)"
-        " || set_config('search_path', 'public', false) $$"
+        " $$ select set_config('dreamlit.advancing', 'off', false) $$"
     )
     run({"id": "each", "query": "select public.trick(trigger.user_id) as n"}, email(), users=2)
     assert states(superuser, "tell") == ["sending", "sending"]
+
+
+def test_a_query_that_changes_the_search_path_fails_and_the_change_is_undone(
+    run: Run, admin: Connection, superuser: Connection
+) -> None:
+    admin.execute(
+        "create function public.trick(int) returns text language sql as"
+        " $$ select set_config('search_path', 'public', false) $$"
+    )
+    run(
+        {"id": "each", "query": "select public.trick(trigger.user_id) as n", "attempts": 1},
+        email("beside", after="trigger"),
+        users=2,
+    )
+    assert set(column(superuser, "select error ->> 'sqlstate' from dreamlit.tasks where step = 'each'")) == {
+        "DL004"
+    }
+    assert states(superuser, "beside") == ["sending", "sending"]
+    assert value(superuser, "show search_path") == '"$user", public'

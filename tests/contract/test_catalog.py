@@ -19,6 +19,8 @@ OWN_SCHEMAS = "('dreamlit', 'dreamlit_workflows')"
 UNPINNED = {
     "_now": "inlined, so that an index can serve due_at <= _now()",
     "_due_at": "inlined into the statement of a batch",
+    "_check_path": "looks whether its caller is still pinned",
+    "_mailbox": "inlined; names everything in full",
     "_outbox_queue": "inlined; names nothing",
     "publish": "the definition's names mean what they mean to its publisher",
     "work": "a procedure that commits cannot be pinned",
@@ -27,11 +29,11 @@ UNPINNED = {
 
 FUNCTIONS = {
     "dreamlit_sender": {"claim", "report", "tick", "version"},
-    "dreamlit_reader": {"version", "settings", "steps", "triggers"},
+    "dreamlit_reader": {"version", "settings", "steps", "triggers", "run_log"},
 }
 """What a role may call that is public. dreamlit_admin may call everything else that is."""
 
-VIEWS = {"workflows", "runs", "tasks", "messages", "attempts", "event_log", "health"}
+VIEWS = {"workflows", "runs", "tasks", "messages", "attempts", "event_log", "health", "alerts", "activity"}
 
 
 # Comments
@@ -361,6 +363,7 @@ PGSPOT_EXCEPTIONS = {
     "PS005: Function without explicit search_path: dreamlit._now()": UNPINNED["_now"],
     "PS005: Function without explicit search_path: dreamlit.publish": UNPINNED["publish"],
     "PS005: Function without explicit search_path: dreamlit.work": UNPINNED["work"],
+    "PS005: Function without explicit search_path: dreamlit._check_path": UNPINNED["_check_path"],
     "PS005: Function without explicit search_path: dreamlit._due_at": UNQUALIFIED,
     "PS001: Unqualified operator: '+' in p_now": UNQUALIFIED,
     "PS001: Unqualified operator: '=' in p_step.kind": UNQUALIFIED,

@@ -110,7 +110,7 @@ def test_a_held_message_is_cancelled_with_its_run(
     me.deliver(claimed, "failed", fault="unknown")
     cancel(admin)
     assert column(superuser, "select state from dreamlit.messages") == ["cancelled"]
-    assert value(superuser, "select count(*) from dreamlit._uncertain_messages") == 0
+    assert value(superuser, "select count(*) from dreamlit._held_messages") == 0
     _is_cancelled(superuser)
 
 

@@ -440,7 +440,7 @@ def test_sent_after_uncertain_settles_it(post: Post, me: Sender, superuser: Conn
     assert message(superuser)["state"] == "uncertain"
     assert me.report(claimed, "sent") == "sent"
     assert message(superuser)["state"] == "sent"
-    assert value(superuser, "select count(*) from dreamlit._uncertain_messages") == 0
+    assert value(superuser, "select count(*) from dreamlit._held_messages") == 0
     assert column(superuser, "select state from dreamlit.runs") == ["done"]
 
 

@@ -14,7 +14,7 @@ begin
       select t.run_id, s.step_id, coalesce(t.item, '{}') || jsonb_build_object($3, r.result),
         case when d.due_at > $4 then 'waiting' else 'due' end, d.due_at, $4
       from results as r
-      join dreamlit._tasks as t on t.task_id = r.item_id
+      join dreamlit._tasks as t on t.task_id = r.item_id and t.task_id = any ($1)
       cross join dreamlit._steps as s
       cross join lateral (select dreamlit._due_at(s, $4) as due_at) as d
       where s.parent_step_id = $5
@@ -29,6 +29,7 @@ begin
       else 'select f.item_id, f.result from %s($1, $2) as f' end, dreamlit._compiled(p_step.sql_function, p_publisher)))
   into v_runs, v_counts
   using p_task_ids, p_items, p_step.name, dreamlit._now(), p_step.step_id;
+  perform dreamlit._check_path();
   perform dreamlit._settle(p_task_ids, 'done', null, false, v_runs, v_counts);
 end;
 $$;

@@ -9,8 +9,9 @@ begin
   if p_step.sql_function is null then
     v_until := array_fill(v_now + (p_step.settings ->> 'wait')::interval, array[cardinality(p_task_ids)]);
   else
-    execute format('select array_agg(f.item_id), array_agg(f.result) from %s($1, $2) as f', dreamlit._compiled(p_step.sql_function, p_publisher))
+    execute format('select array_agg(f.item_id), array_agg(f.result) from %s($1, $2) as f where f.item_id = any ($1)', dreamlit._compiled(p_step.sql_function, p_publisher))
     into v_ids, v_until using p_task_ids, p_items;
+    perform dreamlit._check_path();
   end if;
   if array_position(v_until, null) is not null then
     raise exception using errcode = 'null_value_not_allowed', message = format('until is null in step %s', p_step.name),

@@ -7,6 +7,8 @@ declare
 begin
   update dreamlit._tasks as t set attempt = t.attempt + 1 where t.task_id = p_task_id returning t.attempt into v_attempt;
   v_error := jsonb_build_object('step', p_step.name, 'sqlstate', p_sqlstate, 'message', p_message, 'attempt', v_attempt);
+  insert into dreamlit._task_attempts (task_id, run_id, step_id, attempt, error, failed_at)
+  select p_task_id, t.run_id, p_step.step_id, v_attempt, v_error, dreamlit._now() from dreamlit._tasks as t where t.task_id = p_task_id;
   if v_attempt < p_step.max_attempts then
     update dreamlit._tasks as t set error = v_error, due_at = dreamlit._retry_at(p_step.kind, v_attempt) where t.task_id = p_task_id;
   else

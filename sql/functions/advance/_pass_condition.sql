@@ -6,6 +6,7 @@ declare
 begin
   execute format('select array_agg(f.item_id) filter (where f.result) from %s($1, $2) as f', dreamlit._compiled(p_step.if_function, p_publisher))
   into v_passed using p_task_ids, p_items;
+  perform dreamlit._check_path();
   v_passed := coalesce(v_passed, '{}');
   perform dreamlit._settle(array(select u.task_id from unnest(p_task_ids) as u(task_id) where u.task_id <> all (v_passed)), 'skipped');
   return query

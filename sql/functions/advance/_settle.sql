@@ -13,6 +13,9 @@ begin
   if coalesce(cardinality(p_task_ids), 0) = 0 then
     return;
   end if;
+  if p_state = 'failed' then
+    perform dreamlit._note_failures(p_task_ids, p_errors);
+  end if;
   with closed as (
     delete from dreamlit._tasks as t using unnest(p_task_ids, p_errors) as u(task_id, error)
     where t.task_id = u.task_id

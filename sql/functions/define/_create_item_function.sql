@@ -16,7 +16,8 @@ end $sql$,
     p_name, p_result_type, p_result, dreamlit._scope_sql(p_scope, 'dreamlit_item.item'),
     case when p_query is not null then format(E'cross join lateral (\n%s\n) as dreamlit_row', p_query) end));
   -- An empty batch runs the permission checks and everything else that PostgreSQL leaves until execution.
-  execute format('select from %s(''{}'', ''{}'')', p_name);
+  -- Typed, for somebody may have made a function of this name that takes text.
+  execute format('select from %s(''{}''::bigint[], ''{}''::jsonb[])', p_name);
 end;
 $$;
 comment on function dreamlit._create_item_function(text, text, text, text, jsonb, text) is

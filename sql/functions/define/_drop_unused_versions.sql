@@ -19,9 +19,14 @@ begin
     order by v.version_id
     for update of v skip locked
   loop
-    perform dreamlit._drop_compiled(v_version.name, v_version.version);
-    update dreamlit._versions set compiled = false where version_id = v_version.version_id;
-    v_count := v_count + 1;
+    begin
+      perform dreamlit._drop_compiled(v_version.name, v_version.version);
+      update dreamlit._versions set compiled = false where version_id = v_version.version_id;
+      v_count := v_count + 1;
+    exception when dependent_objects_still_exist then
+      -- Somebody's view stands on them: that must hold up neither publishing nor housekeeping.
+      raise warning 'dreamlit: version % of workflow % stays: %', v_version.version, v_version.name, sqlerrm;
+    end;
   end loop;
   return v_count;
 end;

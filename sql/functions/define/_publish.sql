@@ -1,5 +1,5 @@
 -- Lock order: the publishers' advisory lock, the workflow's row, last the user's table.
-create or replace function dreamlit._publish(p_definition jsonb, p_search_path text)
+create or replace function dreamlit._publish(p_definition jsonb, p_search_path text, p_sandbox boolean default false)
 returns table (workflow text, version integer, changed boolean)
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -13,6 +13,9 @@ begin
 
   select * into v_begun from dreamlit._begin_version(v_definition, current_user);
   if v_begun.unchanged then
+    if p_sandbox then
+      perform dreamlit.set_sandbox(v_definition ->> 'workflow', true);
+    end if;
     return query select v_definition ->> 'workflow', v_begun.version, false;
     return;
   end if;
@@ -21,9 +24,12 @@ begin
   perform dreamlit._raise_faults(p_definition, v_compiled -> 'faults');
   perform dreamlit._save_version(v_begun.workflow_id, v_begun.version_id, v_begun.version, v_definition, current_user, v_compiled);
   perform dreamlit._watch_table(v_definition, v_begun.version_id, v_begun.version, v_begun.previous, v_compiled);
+  if p_sandbox then
+    perform dreamlit.set_sandbox(v_definition ->> 'workflow', true);
+  end if;
   return query select v_definition ->> 'workflow', v_begun.version, true;
 end;
 $$;
-comment on function dreamlit._publish(jsonb, text) is
+comment on function dreamlit._publish(jsonb, text, boolean) is
   'What publish does, under a pinned path; p_search_path is the caller''s, for the definition''s SQL.';
-grant execute on function dreamlit._publish(jsonb, text) to dreamlit_admin;
+grant execute on function dreamlit._publish(jsonb, text, boolean) to dreamlit_admin;

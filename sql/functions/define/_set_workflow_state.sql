@@ -8,6 +8,9 @@ begin
   end if;
   update dreamlit._workflows set state = p_to, state_changed_at = dreamlit._now()
   where workflow_id = v_workflow.workflow_id and state = p_from;
+  if found then
+    perform dreamlit._audit(case p_to when 'paused' then 'pause' else 'resume' end, v_workflow.workflow_id);
+  end if;
   return p_to;
 end;
 $$;

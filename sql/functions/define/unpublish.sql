@@ -6,9 +6,10 @@ declare
 begin
   update dreamlit._workflows as w set state = 'unpublished', state_changed_at = dreamlit._now()
   where w.workflow_id = v_workflow.workflow_id and w.state <> 'unpublished';
+  perform dreamlit._audit('unpublish', v_workflow.workflow_id);
   perform dreamlit._unwatch(v_workflow.name, o.operation) from unnest(array['insert', 'update', 'delete']) as o(operation);
   if cancel_runs then
-    perform dreamlit.cancel_run(r.run_id) from dreamlit._runs as r where r.workflow_id = v_workflow.workflow_id order by r.run_id;
+    perform dreamlit._cancel_runs(array(select r.run_id from dreamlit._runs as r where r.workflow_id = v_workflow.workflow_id order by r.run_id));
   end if;
   perform dreamlit._drop_unused_versions(cancel_runs);
   return query select count(*) from dreamlit._runs as r where r.workflow_id = v_workflow.workflow_id;

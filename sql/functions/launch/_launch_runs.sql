@@ -36,7 +36,7 @@ begin
   ), events as materialized (
     select
       nextval('dreamlit._event_id_seq') as event_id, t.workflow_id, t.version_id, t.operation,
-      e.value ->> 'key' as key, e.value - array['key', 'error'] as payload, e.value -> 'error' as error, t.enqueued_at as occurred_at
+      dreamlit._run_key(e.value ->> 'key') as key, e.value - array['key', 'error'] as payload, e.value -> 'error' as error, t.enqueued_at as occurred_at
     from checked as t
     cross join lateral jsonb_array_elements(t.message -> 'events') with ordinality as e(value, n)
     where t.version_id is not null

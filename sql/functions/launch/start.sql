@@ -4,7 +4,6 @@ declare
   v_workflow dreamlit._workflows := dreamlit._workflow($1);
   v_version dreamlit._versions;
   v_event jsonb;
-  v_msg_id bigint;
   v_run_id bigint;
 begin
   if v_workflow.state = 'unpublished' then
@@ -12,13 +11,8 @@ begin
   end if;
   select v.* into v_version from dreamlit._versions as v where v.version_id = v_workflow.version_id;
   v_event := dreamlit._check_payload(v_workflow.name, v_version, payload);
-  insert into pgmq.q_dreamlit_events (vt, message)
-  values (now(), jsonb_build_object('version', v_version.version_id, 'operation', 'call', 'events', jsonb_build_array(v_event)))
-  returning msg_id into v_msg_id;
-  perform dreamlit._launch_runs(1, v_msg_id);
-  select r.run_id into v_run_id from dreamlit._runs as r
-  where r.run_id = currval(pg_get_serial_sequence('dreamlit._runs', 'run_id')) and r.event_id = currval('dreamlit._event_id_seq');
-  if not found then
+  v_run_id := dreamlit._launch_event(v_version.version_id, 'call', v_event);
+  if v_run_id is null then
     raise exception using errcode = 'DL003',
       message = format('workflow %s has an open run with the key %s', $1, v_event ->> 'key'),
       hint = 'wait for its end, or cancel it: dreamlit.cancel_run(run_id)';

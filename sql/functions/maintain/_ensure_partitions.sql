@@ -7,7 +7,7 @@ declare
   v_partition record;
   v_count integer := 0;
 begin
-  if to_regclass(format('dreamlit.%I', '_ignored_events_' || to_char(v_today + 1, 'YYYYMMDD'))) is not null then
+  if to_regclass(format('dreamlit.%I', '_audit_log_' || to_char(v_today + 1, 'YYYYMMDD'))) is not null then
     return 0;
   end if;
   perform pg_advisory_xact_lock(hashtext('dreamlit'), hashtext('partitions'));

@@ -4,7 +4,17 @@ language sql immutable set search_path = pg_catalog, pg_temp as $$
     ('renderer', '"sender"'::jsonb, 'who renders templates: database (plpython3u) or sender; the installer sets it'),
     ('lease', '"60 seconds"', 'how long a sender may hold a claimed message; an interrupted delivery is noticed after this'),
     ('batch', '1000', 'tasks that one step may advance in one transaction'),
-    ('keep_history', '"90 days"', 'how long finished runs, tasks, messages and attempts stay'),
-    ('keep_failed_versions', '"7 days"', 'how long a replaced version stays compiled for the retry of its failed runs');
+    ('keep_history', '"90 days"', 'how long what is over stays, unless one of the following says otherwise'),
+    ('keep_runs', 'null', 'how long finished runs stay'),
+    ('keep_tasks', 'null', 'how long finished tasks and the failed attempts of steps stay'),
+    ('keep_messages', 'null', 'how long messages stay, with their content'),
+    ('keep_attempts', 'null', 'how long attempts at deliveries stay'),
+    ('keep_ignored_events', 'null', 'how long events stay that started no run'),
+    ('keep_audit_log', 'null', 'how long it stays known what people did'),
+    ('keep_failed_versions', '"7 days"', 'how long a replaced version stays compiled for the retry of its failed runs'),
+    ('alert_email', 'null', 'the address that is told when runs fail, a channel stops or nobody works any more'),
+    ('alert_slack', 'null', 'the Slack channel that is told, of the sender''s workspace'),
+    ('alert_after', '"5 minutes"', 'how long the oldest ready message or event of a queue may wait before the owner is told'),
+    ('alert_quiet', '"1 hour"', 'how long a trouble must have been quiet before it is told anew');
 $$;
 comment on function dreamlit._setting_defaults() is 'Returns every setting with its default and its meaning.';

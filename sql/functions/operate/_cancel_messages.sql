@@ -1,4 +1,4 @@
-create or replace function dreamlit._cancel_messages(p_message_ids bigint[]) returns void
+create or replace function dreamlit._cancel_messages(p_message_ids bigint[], p_task_state text default 'cancelled') returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   v_cancelled bigint[];
@@ -10,13 +10,12 @@ begin
   select array_agg(o.message_id) into v_cancelled
   from dreamlit._lock_outbox(p_message_ids) as o
   where not coalesce(o.headers ? 'started_at', false);
-  perform dreamlit._dequeue(q.queue, v_cancelled)
-  from unnest(array['dreamlit_email_urgent', 'dreamlit_email_bulk', 'dreamlit_slack_urgent', 'dreamlit_slack_bulk']) as q(queue);
-  with uncertain as (
-    delete from dreamlit._uncertain_messages as u where u.message_id = any (p_message_ids) returning u.message_id
+  perform dreamlit._dequeue(q.queue, v_cancelled) from dreamlit._queues() as q where q.queue not in ('dreamlit_events', 'dreamlit_render');
+  with held as (
+    delete from dreamlit._held_messages as u where u.message_id = any (p_message_ids) returning u.message_id
   ), cancelled as (
     update dreamlit._messages as m set state = 'cancelled', settled_at = dreamlit._now()
-    where m.message_id = any (v_cancelled || array(select u.message_id from uncertain as u)) and m.state in ('queued', 'uncertain')
+    where m.message_id = any (v_cancelled || array(select u.message_id from held as u)) and m.state in ('queued', 'uncertain', 'held')
     returning m.task_id
   ), counted as (
     update dreamlit._tasks as t set open_messages = t.open_messages - c.messages
@@ -25,8 +24,9 @@ begin
     returning t.task_id, t.open_messages
   )
   select array_agg(c.task_id) filter (where c.open_messages <= 0) into v_tasks from counted as c;
-  perform dreamlit._settle(v_tasks, 'cancelled');
+  perform dreamlit._settle(v_tasks, p_task_state);
 end;
 $$;
-comment on function dreamlit._cancel_messages(bigint[]) is
-  'Takes messages off the outbox whose delivery has not begun, or that are uncertain, and ends their tasks as cancelled.';
+comment on function dreamlit._cancel_messages(bigint[], text) is
+  'Takes messages off the outbox whose delivery has not begun, or that are held, and ends their tasks as cancelled (which cancels '
+  'the run) or in another state.';

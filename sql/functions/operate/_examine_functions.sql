@@ -8,7 +8,8 @@ begin
     where s.version_id = p_version_id and f.name is not null order by s.position
   loop
     begin
-      execute format('select from %s(''{}'', ''{}'')', dreamlit._compiled(v_function.name, p_publisher));
+      execute format('select from %s(''{}''::bigint[], ''{}''::jsonb[])', dreamlit._compiled(v_function.name, p_publisher));
+      perform dreamlit._check_path();
     exception when others then
       return query select 'critical', format('step %s cannot run: %s', v_function.step, sqlerrm),
         case sqlstate when '42501' then format('give %I the right back, or publish as another role', p_publisher) else 'publish it again' end;

@@ -14,7 +14,7 @@ begin
     select from pg_attribute as a
     where a.attrelid = to_regclass(format('pgmq.%I', 'q_' || q.queue)) and a.attname = c.column_name and not a.attisdropped);
   return query select 'queues', case when v_missing is null then 'ok' else 'critical' end,
-    coalesce('missing: ' || v_missing, 'six queues with pgmq''s columns'), 'run dreamlit install again; it makes missing queues';
+    coalesce('missing: ' || v_missing, 'eight queues with pgmq''s columns'), 'run dreamlit install again; it makes missing queues';
 
   select string_agg(r.role, ', ') into v_missing
   from unnest(array['dreamlit_owner', 'dreamlit_admin', 'dreamlit_sender', 'dreamlit_reader']) as r(role)

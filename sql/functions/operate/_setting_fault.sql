@@ -10,6 +10,13 @@ begin
       if p_value not in ('"database"', '"sender"') or (p_value = '"database"' and to_regprocedure('dreamlit._run_python(text, jsonb)') is null) then
         return 'use "sender", or "database" where plpython3u was there at installation';
       end if;
+    when p_name in ('alert_email', 'alert_slack') then
+      if p_value <> 'null' and (jsonb_typeof(p_value) <> 'string' or (p_value #>> '{}') !~ case p_name
+          when 'alert_email' then '^[^[:space:][:cntrl:]<>,;@"]+@[^[:space:][:cntrl:]<>,;@"]+$' else '^[^[:space:][:cntrl:]]+$' end) then
+        return 'write one address or one channel, or null for none';
+      end if;
+    when p_name like 'keep\_%' and p_value = 'null' and p_name not in ('keep_history', 'keep_failed_versions') then
+      return null;
     else
       if jsonb_typeof(p_value) <> 'string' or (p_value #>> '{}')::interval <= interval '0' then
         return 'write an interval such as "60 seconds" or "90 days"';

@@ -1,15 +1,10 @@
--- Lock order as everywhere: outbox rows, messages, tasks, the run. Tasks that a worker holds are left to it: it meets the mark
--- when it counts them off the run; a message that it posts meanwhile is stopped when a sender claims it.
 create or replace function dreamlit.cancel_run(run_id bigint) returns text
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if not exists (select from dreamlit._runs as r where r.run_id = $1) then
     return dreamlit._finished_state($1);
   end if;
-  perform dreamlit._cancel_messages(array(
-    select m.message_id from dreamlit._messages as m where m.run_id = $1 and m.state in ('queued', 'uncertain') order by m.message_id));
-  update dreamlit._runs as r set cancelling = true where r.run_id = $1;
-  perform dreamlit._cancel_tasks(array[$1]);
+  perform dreamlit._cancel_runs(array[$1]);
   return 'cancelled';
 end;
 $$;

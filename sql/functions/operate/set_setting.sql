@@ -13,6 +13,7 @@ begin
   end if;
   insert into dreamlit._settings as s (name, value) values ($1, $2)
   on conflict on constraint _settings_pkey do update set value = excluded.value, changed_at = now();
+  perform dreamlit._audit('set setting', p_detail => jsonb_build_object('name', $1));
   return $2;
 end;
 $$;

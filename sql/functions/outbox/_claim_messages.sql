@@ -1,25 +1,31 @@
+-- Two things are looked at once more before a message leaves: its run was being cancelled while it was posted, which cancel_run
+-- could not see; its recipient has been suppressed since, so an unsubscribe beats a queued message.
 create or replace function dreamlit._claim_messages(p_queue text, p_quantity integer, p_lease interval, p_sender text)
 returns table (message_id bigint, attempt integer, content jsonb, lease_until timestamptz)
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   v_cancelled bigint[];
+  v_suppressed bigint[];
   v_claimed dreamlit._claimed[];
 begin
-  -- A message posted while its run was being cancelled: cancel_run could not see it yet.
   execute format($sql$
     with leased as (%s), looked as (
-      select l.msg_id, l.read_ct, l.vt, m.content, coalesce(r.cancelling, false) as cancelled
+      select l.msg_id, l.read_ct, l.vt, m.content, coalesce(r.cancelling, false) as cancelled,
+        case when m.channel = 'email' and exists (select from dreamlit._suppressions)
+          then exists (select from dreamlit._suppressions as s where s.address_hash = dreamlit._address_hash(m.recipient)) else false end as suppressed
       from leased as l
       join dreamlit._messages as m on m.message_id = l.msg_id and m.created_at = (l.message ->> 'created_at')::timestamptz
       left join dreamlit._runs as r on r.run_id = m.run_id
     )
     select array_agg(k.msg_id) filter (where k.cancelled),
-      array_agg((k.msg_id, k.read_ct, k.content, k.vt)::dreamlit._claimed order by k.msg_id) filter (where not k.cancelled)
+      array_agg(k.msg_id) filter (where k.suppressed and not k.cancelled),
+      array_agg((k.msg_id, k.read_ct, k.content, k.vt)::dreamlit._claimed order by k.msg_id) filter (where not k.cancelled and not k.suppressed)
     from looked as k $sql$, dreamlit._lease_sql(p_queue))
-  into v_cancelled, v_claimed using p_quantity, p_lease, p_sender;
+  into v_cancelled, v_suppressed, v_claimed using p_quantity, p_lease, p_sender;
   perform dreamlit._cancel_messages(v_cancelled);
+  perform dreamlit._suppress_messages(p_queue, v_suppressed);
   return query select c.message_id, c.attempt, c.content, c.lease_until from unnest(v_claimed) as c;
 end;
 $$;
 comment on function dreamlit._claim_messages(text, integer, interval, text) is
-  'Leases messages of one queue; those of a run being cancelled are cancelled instead.';
+  'Leases messages of one queue; those of a run being cancelled are cancelled instead, those to suppressed addresses suppressed.';

@@ -1,4 +1,4 @@
--- What is paused, started (an interrupted delivery: _reap decides) or not yet visible is stepped over.
+-- What is paused, in the sandbox (unless a person released it), started (an interrupted delivery: _reap decides) or not yet visible is stepped over.
 create or replace function dreamlit._lease_sql(p_queue text) returns text
 language sql immutable set search_path = pg_catalog, pg_temp as $$
   select format($sql$
@@ -7,7 +7,8 @@ language sql immutable set search_path = pg_catalog, pg_temp as $$
     from (
       select r.msg_id from pgmq.%1$I as r
       where r.vt <= dreamlit._now() and not coalesce(r.headers ? 'started_at', false)
-        and (r.message -> 'workflow_id')::bigint <> all (array(select w.workflow_id from dreamlit._workflows as w where w.state = 'paused'))
+        and ((r.message -> 'workflow_id')::bigint <> all (array(select w.workflow_id from dreamlit._workflows as w where w.state = 'paused' or w.sandbox))
+          or r.message ? 'released' and (r.message -> 'workflow_id')::bigint <> all (array(select w.workflow_id from dreamlit._workflows as w where w.state = 'paused')))
       order by r.vt, r.msg_id
       limit $1
       for update skip locked

@@ -1,4 +1,4 @@
--- The last gate before a message leaves: still claimed by this sender, its workflow not paused, its run not being cancelled.
+-- The last gate before a message leaves: still claimed by this sender, its workflow neither paused nor in the sandbox, its run not being cancelled.
 create or replace function dreamlit._mark_started(p_results dreamlit._result[]) returns bigint[]
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -13,10 +13,10 @@ begin
         set vt = dreamlit._now() + $2, headers = jsonb_build_object('sender', r.sender, 'started_at', dreamlit._now())
         from unnest($1) as r
         join dreamlit._messages as m on m.message_id = r.message_id and m.created_at = r.created_at
-        join dreamlit._workflows as w on w.workflow_id = m.workflow_id
+        left join dreamlit._workflows as w on w.workflow_id = m.workflow_id
         left join dreamlit._runs as n on n.run_id = m.run_id
         where q.msg_id = r.message_id and q.read_ct = r.attempt and r.queue = $3
-          and m.state = 'queued' and w.state <> 'paused' and not coalesce(n.cancelling, false)
+          and m.state = 'queued' and w.state is distinct from 'paused' and (w.sandbox is not true or q.message ? 'released') and not coalesce(n.cancelling, false)
         returning q.msg_id
       )
       select array_agg(s.msg_id) from started as s $sql$, 'q_' || v_queue)

@@ -1,10 +1,11 @@
 -- From rendered contents to messages: a message for each recipient; cc and bcc go with the first. The queue's msg_id is the
--- message's id, so one number finds it everywhere.
+-- message's id, so one number finds it everywhere. In the sandbox they are held instead of queued.
 create or replace function dreamlit._post_messages(p_step dreamlit._steps, p_task_ids bigint[], p_rendered jsonb) returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   v_failed bigint[];
   v_errors jsonb[];
+  v_workflow dreamlit._workflows;
 begin
   select array_agg(u.task_id), array_agg((r.value -> 'error') || jsonb_build_object('step', p_step.name)) into v_failed, v_errors
   from unnest(p_task_ids) with ordinality as u(task_id, n)
@@ -12,37 +13,43 @@ begin
   where r.value ? 'error';
   perform dreamlit._settle(v_failed, 'failed', v_errors);
 
+  select w.* into v_workflow
+  from dreamlit._versions as v join dreamlit._workflows as w on w.workflow_id = v.workflow_id where v.version_id = p_step.version_id;
   execute format($sql$
     with rendered as (
       select t.task_id, t.run_id, r.value -> 'content' as content,
         -- One recipient, as almost always: the content is complete as it is.
-        case when $5 = 'email' and jsonb_array_length(r.value -> 'content' -> 'to') = 1 then r.value #>> '{content,to,0}' end as recipient
+        case when $5 = 'email' and $8 is null and jsonb_array_length(r.value -> 'content' -> 'to') = 1 then r.value #>> '{content,to,0}' end as recipient
       from unnest($1) with ordinality as u(task_id, n)
       join jsonb_array_elements($2) with ordinality as r(value, n) on r.n = u.n
       join dreamlit._tasks as t on t.task_id = u.task_id
       where r.value ? 'content'
     ), posted as (
       insert into dreamlit._messages (created_at, workflow_id, step_id, run_id, task_id, channel, lane, recipient, content, state)
-      select $3, v.workflow_id, $4, r.run_id, r.task_id, $5, $6, a.recipient, a.content, 'queued'
+      select $3, $7, $4, r.run_id, r.task_id, $5, $6, a.recipient, a.content, case when $9 then 'held' else 'queued' end
       from rendered as r
-      join dreamlit._versions as v on v.version_id = $7
       cross join lateral (
         select r.recipient, r.content where r.recipient is not null
         union all
-        select d.recipient, d.content from dreamlit._address($5, r.content) as d where r.recipient is null) as a
-      returning message_id, task_id, workflow_id
+        select coalesce($8 ->> $5, d.recipient), dreamlit._redirect($5, d.content, $8)
+        from dreamlit._address($5, r.content) as d where r.recipient is null) as a
+      returning message_id, task_id
     ), counted as (
       update dreamlit._tasks as t set state = 'sending', due_at = null, open_messages = p.messages, failed_messages = 0
       from (select o.task_id, count(*) as messages from posted as o group by o.task_id) as p
       where t.task_id = p.task_id
+    ), held as (
+      insert into dreamlit._held_messages (message_id, created_at, workflow_id, held_at, reason)
+      select p.message_id, $3, $7, $3, 'sandbox' from posted as p where $9
     )
     insert into pgmq.%I (msg_id, vt, message) overriding system value
-    select p.message_id, $3, jsonb_build_object('created_at', $3, 'workflow_id', p.workflow_id)
-    from posted as p $sql$, 'q_' || dreamlit._outbox_queue(p_step.kind, p_step.settings ->> 'lane'))
-  using p_task_ids, p_rendered, dreamlit._now(), p_step.step_id, p_step.kind, p_step.settings ->> 'lane', p_step.version_id;
+    select p.message_id, $3, jsonb_build_object('created_at', $3, 'workflow_id', $7)
+    from posted as p where not $9 $sql$, 'q_' || dreamlit._outbox_queue(p_step.kind, p_step.settings ->> 'lane'))
+  using p_task_ids, p_rendered, dreamlit._now(), p_step.step_id, p_step.kind, p_step.settings ->> 'lane',
+    v_workflow.workflow_id, v_workflow.redirect, v_workflow.sandbox;
   perform pg_notify('dreamlit_outbox', p_step.kind);
 end;
 $$;
 comment on function dreamlit._post_messages(dreamlit._steps, bigint[], jsonb) is
   'Makes messages of rendered contents ({"content"} or {"error"}, in the order of p_task_ids) and queues them in the step''s '
-  'lane; a task whose rendering failed is failed, for the same text fails again.';
+  'lane, or holds them if the workflow is in the sandbox; a task whose rendering failed is failed, for the same text fails again.';

@@ -18,12 +18,13 @@ language sql set search_path = pg_catalog, pg_temp as $$
       when r.repeated then 'stale'
       -- Given back, claimed by somebody else since, or settled: only a delivery still counts, because it happened.
       when (o.read_ct = r.attempt and o.headers ? 'sender') is not true and r.outcome <> 'sent' then 'stale'
+      when r.attempt not between 1 and o.read_ct then 'stale'
       when o.message_id is null and m.message_id is null then 'stale'
-      else dreamlit._verdict(r.outcome, r.fault, m.attempts + 1, s.max_attempts, s.settings ->> 'when_uncertain')
+      else dreamlit._verdict(r.outcome, r.fault, m.attempts + 1, coalesce(s.max_attempts, 10), coalesce(s.settings ->> 'when_uncertain', 'retry'))
     end)::dreamlit._result order by r.n), '{}')
   from results as r
   left join outbox as o on o.message_id = r.message_id
-  left join dreamlit._uncertain_messages as u on u.message_id = r.message_id
+  left join dreamlit._held_messages as u on u.message_id = r.message_id
   left join dreamlit._messages as m on m.message_id = r.message_id and m.created_at = coalesce((o.message ->> 'created_at')::timestamptz, u.created_at)
   left join dreamlit._steps as s on s.step_id = m.step_id;
 $$;

@@ -1,6 +1,6 @@
 create or replace function dreamlit._record_messages(p_results dreamlit._result[]) returns void
 language sql set search_path = pg_catalog, pg_temp as $$
-  delete from dreamlit._uncertain_messages as u using unnest(p_results) as r
+  delete from dreamlit._held_messages as u using unnest(p_results) as r
   where u.message_id = r.message_id and r.verdict = 'sent';
 
   update dreamlit._messages as m set
@@ -13,8 +13,8 @@ language sql set search_path = pg_catalog, pg_temp as $$
   from unnest(p_results) as r
   where m.message_id = r.message_id and m.created_at = r.created_at;
 
-  insert into dreamlit._uncertain_messages (message_id, created_at, workflow_id, held_at)
-  select m.message_id, m.created_at, m.workflow_id, dreamlit._now()
+  insert into dreamlit._held_messages (message_id, created_at, workflow_id, held_at, reason)
+  select m.message_id, m.created_at, m.workflow_id, dreamlit._now(), 'uncertain'
   from unnest(p_results) as r
   join dreamlit._messages as m on m.message_id = r.message_id and m.created_at = r.created_at
   where r.verdict = 'uncertain'

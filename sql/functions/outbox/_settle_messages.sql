@@ -1,4 +1,4 @@
--- A task ends with its last message: done if all went out, failed if one did not.
+-- A task ends with its last message: failed if one failed, else done; what nobody wanted sent counts as done.
 create or replace function dreamlit._settle_messages(p_results dreamlit._result[]) returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -18,7 +18,7 @@ begin
         (array_agg(jsonb_strip_nulls(jsonb_build_object('message_id', r.message_id, 'fault', r.fault, 'code', r.code, 'message', r.error)))
           filter (where r.verdict = 'failed'))[1] as error
       from unnest(p_results) as r
-      where r.verdict in ('sent', 'failed')
+      where r.verdict in ('sent', 'failed', 'discarded', 'suppressed')
       group by r.task_id
     ) as r
     where t.task_id = r.task_id and t.state = 'sending'

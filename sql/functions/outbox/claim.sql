@@ -1,6 +1,8 @@
--- Leases ready messages to a sender, urgent before bulk. Paused workflows and blocked channels are a predicate here, never moved
+-- Leases ready messages to a sender, lane after lane. Paused workflows and blocked channels are a predicate here, never moved
 -- rows.
-create or replace function dreamlit.claim(channel text, sender text, quantity integer, lease interval default null)
+create or replace function dreamlit.claim(
+  channel text, sender text, quantity integer, lease interval default null,
+  lanes text[] default array['alert', 'urgent', 'bulk'], release text default '0.1.0')
 returns table (message_id bigint, attempt integer, content jsonb, templates jsonb, lease_until timestamptz)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -9,15 +11,15 @@ declare
   v_left integer := least($3, 1000);
   v_rows integer;
 begin
-  if $1 not in ('email', 'slack', 'render') then
-    raise exception using errcode = 'DL002', message = format('there is no channel %s', $1), hint = 'use email, slack or render';
-  end if;
-  perform dreamlit._see_sender($2, $1);
+  perform dreamlit._check_release($6);
+  perform dreamlit._check_claim($1, $3, v_lease, $5);
+  perform dreamlit._see_sender($2, case when $5 <> array['alert'] then $1 end, $6);
   if dreamlit._now() < (select c.blocked_until from dreamlit._channels as c where c.channel = $1) then
     return;
   end if;
-  foreach v_queue in array case when $1 = 'render' then array['dreamlit_render'] else array[
-    dreamlit._outbox_queue($1, 'urgent'), dreamlit._outbox_queue($1, 'bulk')] end
+  foreach v_queue in array case when $1 = 'render' then array['dreamlit_render'] else array(
+    select dreamlit._outbox_queue($1, l.lane) from unnest(array['alert', 'urgent', 'bulk']) with ordinality as l(lane, n)
+    where l.lane = any ($5) order by l.n) end
   loop
     exit when v_left <= 0;
     if $1 = 'render' then
@@ -30,9 +32,10 @@ begin
   end loop;
 end;
 $$;
-comment on function dreamlit.claim(text, text, integer, interval) is
+comment on function dreamlit.claim(text, text, integer, interval, text[], text) is
   'Leases up to quantity (at most 1000) ready messages of a channel (email, slack, render) to a sender and returns them '
-  'complete. They come back to the queue at lease_until (the setting lease, unless given) if nothing is reported; one whose '
-  'start was reported becomes uncertain then. attempt goes back with the report. Raises DL002 for an unknown channel. Commit '
-  'before delivering.';
-grant execute on function dreamlit.claim(text, text, integer, interval) to dreamlit_sender;
+  'complete, the lanes alert, urgent and bulk in this order or those of them that are named. They come back to the queue at '
+  'lease_until (the setting lease, unless given) if nothing is reported; one whose start was reported becomes uncertain then. '
+  'attempt goes back with the report. release is the sender''s own. Raises DL001 for a quantity, lease or lane out of range, '
+  'DL002 for an unknown channel, DL005 for a sender too old for this database. Commit before delivering.';
+grant execute on function dreamlit.claim(text, text, integer, interval, text[], text) to dreamlit_sender;

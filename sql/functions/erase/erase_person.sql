@@ -1,0 +1,32 @@
+-- Lock order as everywhere: event queue, outbox rows, held messages, messages, tasks, runs; then what is over.
+create or replace function dreamlit.erase_person(address text) returns table (what text, erased bigint)
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_mentions constant text := dreamlit._mentions(dreamlit._check_address($1));
+  v_runs bigint[];
+begin
+  what := 'waiting events';
+  erased := dreamlit._erase_waiting_events(v_mentions);
+  return next;
+  v_runs := dreamlit._person_runs($1);
+  what := 'open runs cancelled';
+  select count(*) into erased from dreamlit._runs as r where r.run_id = any (v_runs) and not r.cancelling;
+  perform dreamlit._cancel_runs(array(select r.run_id from dreamlit._runs as r where r.run_id = any (v_runs) order by r.run_id));
+  return next;
+  what := 'open tasks skipped';
+  erased := dreamlit._erase_open_tasks(v_mentions);
+  return next;
+  return query select * from dreamlit._erase_history(v_runs, v_mentions);
+  update dreamlit._suppressions as s set address = null where s.address_hash = dreamlit._address_hash($1);
+  perform dreamlit._audit('erase person');
+  return query
+    select 'deliveries under way (erase again when they have ended)', count(*) from dreamlit._messages as m
+    where m.state = 'queued' and (m.run_id = any (v_runs) or m.recipient ~* v_mentions or m.content::text ~* v_mentions);
+end;
+$$;
+comment on function dreamlit.erase_person(text) is
+  'Erases a person by address: events, payloads, items, bodies and errors that mention it, in open and past runs; runs that it '
+  'started are cancelled. Counts, times and states stay, and so does a suppression, as a salted hash. Returns what was erased and '
+  'how many of each. A delivery that a sender has begun cannot be called back; the last row counts them. Reads the whole history. '
+  'Raises DL001 for something that is no address.';
+grant execute on function dreamlit.erase_person(text) to dreamlit_admin;

@@ -1,0 +1,31 @@
+-- Lock order: runs by id. A run whose key another open run bears stays closed: its neighbours must not fail with it.
+create or replace function dreamlit._reopen_runs(p_run_ids bigint[]) returns bigint[]
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  v_open bigint[];
+  v_reopened bigint[];
+begin
+  select array_agg(r.run_id) into v_open
+  from (select r.run_id from dreamlit._runs as r where r.run_id = any (p_run_ids) and r.failed_tasks > 0 and not r.payload ? 'erased' order by r.run_id for update) as r;
+  with history as (
+    delete from dreamlit._run_history as h
+    where h.run_id = any (p_run_ids) and h.failed_tasks > 0 and not h.payload ? 'erased'
+      and not exists (select from dreamlit._runs as r where r.workflow_id = h.workflow_id and r.key = h.key)
+      and h.run_id = any (array(
+        select min(f.run_id) from dreamlit._run_history as f where f.run_id = any (p_run_ids) group by f.workflow_id, f.key, case when f.key is null then f.run_id end))
+    returning h.*
+  ), reopened as (
+    insert into dreamlit._runs (
+      run_id, event_id, workflow_id, version_id, key, operation, payload, occurred_at, started_at, open_tasks, done_tasks, skipped_tasks, failed_tasks)
+    overriding system value
+    select h.run_id, h.event_id, h.workflow_id, h.version_id, h.key, h.operation, h.payload, h.occurred_at, h.started_at, 0, h.done_tasks, h.skipped_tasks, h.failed_tasks
+    from history as h
+    returning run_id
+  )
+  select array_agg(r.run_id) into v_reopened from reopened as r;
+  return coalesce(v_open, '{}') || coalesce(v_reopened, '{}');
+end;
+$$;
+comment on function dreamlit._reopen_runs(bigint[]) is
+  'Locks runs with failed tasks, bringing back from the history those that have finished, and returns them; of several with one '
+  'key the first, and none if another run with the key is open.';

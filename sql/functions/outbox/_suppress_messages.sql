@@ -1,0 +1,24 @@
+-- Lock order: the caller holds the outbox rows; messages, tasks, runs.
+create or replace function dreamlit._suppress_messages(p_queue text, p_message_ids bigint[]) returns void
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  v_results dreamlit._result[];
+  v_result dreamlit._result;
+begin
+  if p_message_ids is null then
+    return;
+  end if;
+  perform dreamlit._dequeue(p_queue, p_message_ids);
+  v_result.verdict := 'suppressed';
+  for v_result.message_id, v_result.task_id in
+    update dreamlit._messages as m set state = 'suppressed', settled_at = dreamlit._now()
+    where m.message_id = any (p_message_ids) and m.state = 'queued'
+    returning m.message_id, m.task_id
+  loop
+    v_results := v_results || v_result;
+  end loop;
+  perform dreamlit._settle_messages(v_results);
+end;
+$$;
+comment on function dreamlit._suppress_messages(text, bigint[]) is
+  'Takes claimed messages to suppressed addresses off their queue and settles them as suppressed.';
