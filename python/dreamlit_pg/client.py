@@ -12,9 +12,10 @@ transaction: nothing is committed here. Every error of the database is raised as
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -29,6 +30,7 @@ _DIALECT = dialect()  # type: ignore[no-untyped-call]
 
 Connection = psycopg.Connection[Any]
 Row = dict[str, Any]
+Time = datetime | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,9 +50,14 @@ class Client:
 
     # Defining
 
-    def publish(self, document: Mapping[str, Any]) -> Published:
-        """Publish a definition. Raises DefinitionError with all faults, WrongState, LockTimeout."""
-        row = self._call("select workflow, version, changed from dreamlit.publish(%s)", json.dumps(document))
+    def publish(self, document: Mapping[str, Any], *, sandbox: bool = False) -> Published:
+        """Publish a definition, into the sandbox if told so.
+
+        Raises DefinitionError with all faults, WrongState, LockTimeout.
+        """
+        row = self._call(
+            "select workflow, version, changed from dreamlit.publish(%s, %s)", json.dumps(document), sandbox
+        )
         return Published(name=row["workflow"], version=row["version"], changed=row["changed"])
 
     def unpublish(self, name: str, *, cancel_runs: bool = False) -> int:
@@ -67,6 +74,18 @@ class Client:
         """Let a paused workflow go on; returns its state. Raises NotFound, WrongState."""
         return str(self._value("select dreamlit.resume(%s) as value", name))
 
+    def set_sandbox(self, name: str, *, sandbox: bool) -> bool:
+        """Hold all messages of a workflow, or no more; returns whether they are held. Raises NotFound."""
+        return bool(self._value("select dreamlit.set_sandbox(%s, %s) as value", name, sandbox))
+
+    def redirect(self, name: str, *, email: str | None = None, slack: str | None = None) -> Row | None:
+        """Send a workflow's messages to one address and one channel; with neither, to whom they are for.
+
+        Raises NotFound, DefinitionError for what is no address or channel.
+        """
+        found: Row | None = self._value("select dreamlit.redirect(%s, %s, %s) as value", name, email, slack)
+        return found
+
     # Running
 
     def start(self, name: str, payload: Mapping[str, Any] | None = None) -> int:
@@ -81,8 +100,61 @@ class Client:
         """Resume a run's failed tasks; returns how many. Raises NotFound, WrongState."""
         return int(self._value("select dreamlit.retry_run(%s) as value", run_id))
 
+    def rerun(self, run_id: int, *, version: int | None = None) -> int:
+        """Start a run's event afresh; returns the new run's id. Raises NotFound, WrongState."""
+        return int(self._value("select dreamlit.rerun(%s, %s) as value", run_id, version))
+
+    # Many at once: of a workflow, started since and before; dry_run only counts
+
+    def retry_failed(
+        self, workflow: str | None = None, *, since: Time = None, until: Time = None, dry_run: bool = False
+    ) -> Row:
+        """Resume all failed tasks; returns how many runs and tasks, and how many runs are retired."""
+        return self._call(
+            "select runs, tasks, retired from dreamlit.retry_failed(%s, %s, %s, %s)",
+            workflow, since, until, dry_run,
+        )  # fmt: skip
+
+    def rerun_runs(
+        self,
+        workflow: str,
+        *,
+        states: Sequence[str] = ("failed",),
+        since: Time = None,
+        until: Time = None,
+        version: int | None = None,
+        dry_run: bool = False,
+    ) -> Row:
+        """Start the events of runs afresh; returns how many, and how many do not fit the version."""
+        return self._call(
+            "select runs, unfit from dreamlit.rerun_runs(%s, %s::text[], %s, %s, %s, %s)",
+            workflow, list(states), since, until, version, dry_run,
+        )  # fmt: skip
+
+    def cancel_runs(
+        self, workflow: str | None = None, *, since: Time = None, until: Time = None, dry_run: bool = False
+    ) -> Row:
+        """Cancel open runs; returns how many, and how many messages are not sent."""
+        return self._call(
+            "select runs, messages from dreamlit.cancel_runs(%s, %s, %s, %s)", workflow, since, until, dry_run
+        )
+
+    def release_messages(self, workflow: str, *, reason: str = "sandbox", dry_run: bool = False) -> int:
+        """Send all held messages of a workflow; returns how many. Raises NotFound."""
+        return int(
+            self._value("select dreamlit.release_messages(%s, %s, %s) as value", workflow, reason, dry_run)
+        )
+
+    def discard_messages(self, workflow: str, *, reason: str = "sandbox", dry_run: bool = False) -> int:
+        """Settle all held messages of a workflow without sending them; returns how many. Raises NotFound."""
+        return int(
+            self._value("select dreamlit.discard_messages(%s, %s, %s) as value", workflow, reason, dry_run)
+        )
+
+    # One message
+
     def release(self, message_id: int) -> str:
-        """Send a held message once more; returns its state. Raises NotFound, WrongState."""
+        """Send a held message; returns its state. Raises NotFound, WrongState."""
         return str(self._value("select dreamlit.release(%s) as value", message_id))
 
     def discard(self, message_id: int, *, delivered: bool = False) -> str:
@@ -93,28 +165,86 @@ class Client:
         """Change a setting; returns its value. Raises NotFound, DefinitionError."""
         return self._value("select dreamlit.set_setting(%s, %s) as value", name, json.dumps(value))
 
+    # People
+
+    def export_person(self, address: str) -> Row:
+        """Everything that is kept about an address. Raises DefinitionError for what is none."""
+        return dict(self._value("select dreamlit.export_person(%s) as value", address))
+
+    def erase_person(self, address: str) -> list[Row]:
+        """Erase a person by address; returns what and how many. Raises DefinitionError for what is none."""
+        return self._rows("select what, erased from dreamlit.erase_person(%s)", (address,))
+
+    def suppress(self, address: str, *, reason: str = "by hand") -> bool:
+        """Send no more mail to an address; returns whether that is new. Raises DefinitionError."""
+        return bool(self._value("select dreamlit.suppress(%s, %s) as value", address, reason))
+
+    def unsuppress(self, address: str) -> bool:
+        """Let mail go to an address again; returns whether it was suppressed."""
+        return bool(self._value("select dreamlit.unsuppress(%s) as value", address))
+
+    def test_alert(self) -> list[int]:
+        """Tell the owner that this is a test; returns the messages' ids. Raises WrongState."""
+        return list(self._value("select dreamlit.test_alert() as value"))
+
     # Reading: lists of dictionaries, a key a column of the view, newest first
 
     def workflows(self) -> list[Row]:
         """All workflows, by name."""
         return self._read(select(tables.workflows).order_by(tables.workflows.c.name))
 
-    def runs(self, *, workflow: str | None = None, state: str | None = None, limit: int = 100) -> list[Row]:
-        """Runs, of a workflow or in a state."""
-        query = _filtered(tables.runs, workflow=workflow, state=state)
-        return self._read(query.order_by(tables.runs.c.run_id.desc()).limit(limit))
+    def runs(
+        self,
+        *,
+        workflow: str | None = None,
+        state: str | None = None,
+        recipient: str | None = None,
+        since: Time = None,
+        limit: int = 100,
+    ) -> list[Row]:
+        """Runs, of a workflow, in a state, with a message to a recipient, started since."""
+        view, messages = tables.runs, tables.messages
+        query = _filtered(view, workflow=workflow, state=state)
+        if recipient is not None:
+            query = query.where(
+                view.c.run_id.in_(select(messages.c.run_id).where(messages.c.recipient == recipient))
+            )
+        if since is not None:
+            query = query.where(view.c.started_at >= since)
+        return self._read(query.order_by(view.c.run_id.desc()).limit(limit))
 
     def run(self, run_id: int) -> Row:
         """One run. Raises NotFound."""
         return self._one(_filtered(tables.runs, run_id=run_id), f"run {run_id}")
 
+    def run_log(self, run_id: int) -> list[Row]:
+        """What happened in a run, in the order of time. Raises NotFound."""
+        return self._rows("select * from dreamlit.run_log(%s)", (run_id,))
+
+    def activity(self, *, since: datetime, limit: int = 1000, **filters: Any) -> list[Row]:
+        """What happened since then, the oldest first, at most the newest `limit`.
+
+        Filters are columns: workflow, run_id, state, recipient, step.
+        """
+        view = tables.activity
+        query = _filtered(view, **filters).where(view.c.at >= since).order_by(view.c.at.desc()).limit(limit)
+        return self._read(query)[::-1]
+
+    def alerts(self, *, limit: int = 100) -> list[Row]:
+        """Troubles that the owner is told of, open ones first."""
+        view = tables.alerts
+        order = (view.c.closed_at.is_not(None), view.c.alert_id.desc())
+        return self._read(select(view).order_by(*order).limit(limit))
+
     def tasks(self, run_id: int) -> list[Row]:
         """The tasks of a run, in the order of their start."""
         return self._read(_filtered(tables.tasks, run_id=run_id).order_by(tables.tasks.c.task_id))
 
-    def messages(self, *, limit: int = 100, **filters: Any) -> list[Row]:
-        """Messages, by any columns: run_id, workflow, step, channel, recipient, state."""
+    def messages(self, *, since: Time = None, limit: int = 100, **filters: Any) -> list[Row]:
+        """Messages made since then, by any columns: run_id, workflow, step, channel, recipient, state."""
         query = _filtered(tables.messages, **filters)
+        if since is not None:
+            query = query.where(tables.messages.c.created_at >= since)
         return self._read(query.order_by(tables.messages.c.message_id.desc()).limit(limit))
 
     def message(self, message_id: int) -> Row:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, DateTime, Integer, MetaData, Numeric, String, Table
+from sqlalchemy import BigInteger, Boolean, Column, DateTime, Integer, MetaData, Numeric, String, Table
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.types import TypeEngine
 
@@ -33,6 +33,8 @@ workflows = _view(
     state_changed_at=_TIME,
     open_runs=BigInteger,
     definition=JSONB,
+    sandbox=Boolean,
+    redirect=JSONB,
 )
 runs = _view(
     "runs",
@@ -121,3 +123,30 @@ event_log = _view(
     ignored_because=String,
 )
 health = _view("health", name=String, state=String, number=Numeric, seconds=Numeric, detail=String)
+alerts = _view(
+    "alerts",
+    alert_id=BigInteger,
+    kind=String,
+    subject=String,
+    count=BigInteger,
+    text=String,
+    opened_at=_TIME,
+    last_seen_at=_TIME,
+    told_at=_TIME,
+    closed_at=_TIME,
+)
+activity = _view(
+    "activity",
+    at=_TIME,
+    workflow=String,
+    run_id=BigInteger,
+    what=String,
+    state=String,
+    step=String,
+    task_id=BigInteger,
+    message_id=BigInteger,
+    recipient=String,
+    attempt=Integer,
+    seconds=Numeric,
+    detail=String,
+)

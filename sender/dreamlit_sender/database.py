@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Protocol
 
 import psycopg
@@ -29,6 +30,10 @@ Result = dict[str, Any]
 """One entry of `dreamlit.report`'s array."""
 
 NOTIFY_CHANNEL = "dreamlit_outbox"
+RELEASE = version("dreamlit-pg")
+LANES = ("alert", "urgent", "bulk")
+OLDEST = (0, 2, 0)
+"""The oldest release of the engine whose claim takes what we say."""
 
 
 class DatabaseTroubleError(Exception):
@@ -88,18 +93,28 @@ class Database(Protocol):
 
 
 class PostgresDatabase:
-    """Sessions with a PostgreSQL database by psycopg. `lease` in seconds; None leaves it to the database."""
+    """Sessions with a PostgreSQL database by psycopg.
+
+    `lease` in seconds; None leaves it to the database. `lanes` are those that messages are claimed from.
+    """
 
     def __init__(
-        self, dsn: str, sender: str, *, lease: float | None = None, call_timeout: float = 60.0
+        self,
+        dsn: str,
+        sender: str,
+        *,
+        lease: float | None = None,
+        lanes: Sequence[str] = LANES,
+        call_timeout: float = 60.0,
     ) -> None:
         self._dsn = dsn
         self._sender = sender
+        self._lanes = list(lanes)
         self._lease = None if lease is None else timedelta(seconds=lease)
         self._timeout = call_timeout
 
     async def connect(self, purpose: str) -> Session:
-        """Return a new session. Raises DatabaseTroubleError."""
+        """Return a new session. Raises DatabaseTroubleError, also for a database older than this sender."""
         with _trouble():
             async with asyncio.timeout(self._timeout):
                 connection = await psycopg.AsyncConnection.connect(
@@ -115,7 +130,13 @@ class PostgresDatabase:
         if purpose == "render":
             # As the database's own renderer reads numbers: 19.90 stays 19.90.
             set_json_loads(partial(json.loads, parse_float=Decimal), connection)
-        return _PostgresSession(connection, self._sender, self._lease, self._timeout)
+        session = _PostgresSession(connection, self._sender, self._lease, self._lanes, self._timeout)
+        try:
+            await session.check_release()
+        except DatabaseTroubleError:
+            await session.aclose()
+            raise
+        return session
 
 
 class _PostgresSession:
@@ -124,12 +145,23 @@ class _PostgresSession:
         connection: psycopg.AsyncConnection[TupleRow],
         sender: str,
         lease: timedelta | None,
+        lanes: list[str],
         timeout: float,
     ) -> None:
         self._connection = connection
         self._sender = sender
         self._lease = lease
+        self._lanes = lanes
         self._timeout = timeout
+
+    async def check_release(self) -> None:
+        """Raise DatabaseTroubleError for an engine too old for this sender; claim tells of the opposite."""
+        found = str((await self._call("select dreamlit.version()", ()))[0][0])
+        if tuple(int(part) for part in found.split(".")[:3]) < OLDEST:
+            raise DatabaseTroubleError(
+                f"the database has release {found} of dreamlit, this sender is of {RELEASE}: "
+                "run dreamlit upgrade on the database, or start a sender of its release"
+            )
 
     async def claim(self, channel: str, quantity: int) -> list[Claimed]:
         # The lease is counted from before the call, and its length measured on the server's clock:
@@ -138,8 +170,8 @@ class _PostgresSession:
         rows = await self._call(
             "select message_id, attempt, content, templates,"
             " extract(epoch from lease_until - clock_timestamp())::float8"
-            " from dreamlit.claim(%s::text, %s::text, %s::int, %s::interval)",
-            (channel, self._sender, quantity, self._lease),
+            " from dreamlit.claim(%s::text, %s::text, %s::int, %s::interval, %s::text[], %s::text)",
+            (channel, self._sender, quantity, self._lease, self._lanes, RELEASE),
         )
         return [Claimed(row[0], row[1], row[2], row[3], asked_at + row[4], row[4]) for row in rows]
 
@@ -156,7 +188,9 @@ class _PostgresSession:
         return dict(rows)
 
     async def tick(self) -> tuple[int, float]:
-        rows = await self._call("select moved, nap from dreamlit.tick(%s::text)", (self._sender,))
+        rows = await self._call(
+            "select moved, nap from dreamlit.tick(%s::text, %s::text)", (self._sender, RELEASE)
+        )
         if not rows:
             return 0, 1.0
         moved, nap = rows[0]
@@ -194,9 +228,11 @@ def _trouble() -> Iterator[None]:
 
 
 def _first_line(error: psycopg.Error) -> str:
-    """Return the error without detail and context, which may hold data."""
+    """Return the error without detail and context, which may hold data; a hint of ours holds none."""
     text = error.diag.message_primary or str(error).strip() or type(error).__name__
-    return " ".join(filter(None, [error.sqlstate, text.splitlines()[0][:300]]))
+    hint = error.diag.message_hint if (error.sqlstate or "").startswith("DL") else None
+    first = " ".join(filter(None, [error.sqlstate, text.splitlines()[0][:300]]))
+    return f"{first}: {hint}" if hint else first
 
 
 def _is_about_data(error: BaseException | None) -> bool:

@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
-from dreamlit_cli.commands import installation, messages, runs, sender, workflows
+from dreamlit_cli.commands import bulk, installation, logs, messages, people, runs, sender, workflows
 
-ALL = (*installation.ALL, *workflows.ALL, *runs.ALL, *messages.ALL, *sender.ALL)
+ALL = (
+    *installation.ALL,
+    *workflows.ALL,
+    *runs.ALL,
+    *messages.ALL,
+    *bulk.ALL,
+    *logs.ALL,
+    *people.ALL,
+    *sender.ALL,
+)

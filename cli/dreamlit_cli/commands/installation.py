@@ -92,8 +92,11 @@ def _print_check(check: dict[str, Any]) -> None:
 @as_json
 @pass_client
 def health(client: Client, *, as_json: bool) -> None:
-    """The queues, the worker, the senders, and what piles up."""
-    show_rows(client.health(), ("name", "state", "number", "seconds", "detail"), as_json=as_json)
+    """The queues, the worker, the senders, and what piles up; exit status 1 if anything is critical."""
+    checks = client.health()
+    show_rows(checks, ("name", "state", "number", "seconds", "detail"), as_json=as_json)
+    if any(check["state"] == "critical" for check in checks):
+        sys.exit(1)
 
 
 @click.command()

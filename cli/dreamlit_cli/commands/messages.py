@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 import tempfile
+from datetime import datetime
 from pathlib import Path
 
 import click
 
 from dreamlit_cli.commands.common import as_json, limit, pass_client, show_result, show_rows
 from dreamlit_cli.output import console, make_table, print_json
+from dreamlit_cli.times import Moment
 from dreamlit_pg.client import Client
 
 
 @click.command()
 @click.option("--workflow", help="Of this workflow.")
-@click.option("--state", help="In this state: queued, sending, sent, failed, cancelled, uncertain.")
+@click.option("--state", help="In this state: queued, sending, held, sent, failed, cancelled, uncertain, …")
 @click.option("--recipient", help="To this address or Slack channel.")
 @click.option("--run", "run_id", type=int, help="Of this run.")
+@click.option("--since", type=Moment(), help="Made since: '2 hours', 30m or '2026-11-21 14:00'.")
 @limit
 @as_json
 @pass_client
@@ -28,11 +31,14 @@ def messages(
     state: str | None,
     recipient: str | None,
     run_id: int | None,
+    since: datetime | None,
     limit: int,
     as_json: bool,
 ) -> None:
     """Messages, the newest first."""
-    found = client.messages(workflow=workflow, state=state, recipient=recipient, run_id=run_id, limit=limit)
+    found = client.messages(
+        workflow=workflow, state=state, recipient=recipient, run_id=run_id, since=since, limit=limit
+    )
     columns = (
         "message_id",
         "run_id",
@@ -85,7 +91,7 @@ def show(client: Client, message_id: int, *, opened: bool, as_json: bool) -> Non
 @as_json
 @pass_client
 def release(client: Client, message_id: int, *, as_json: bool) -> None:
-    """Send a message that is held as uncertain once more."""
+    """Send a held message: one of the sandbox, or an uncertain one once more."""
     show_result(f"message {message_id}", client.release(message_id), as_json=as_json)
 
 
@@ -95,7 +101,7 @@ def release(client: Client, message_id: int, *, as_json: bool) -> None:
 @as_json
 @pass_client
 def discard(client: Client, message_id: int, *, delivered: bool, as_json: bool) -> None:
-    """Settle a message that is held as uncertain without sending it."""
+    """Settle a held message without sending it."""
     show_result(f"message {message_id}", client.discard(message_id, delivered=delivered), as_json=as_json)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from datetime import datetime
 from typing import Any
 
 import click
@@ -11,16 +12,22 @@ from rich.tree import Tree
 
 from dreamlit_cli.commands.common import as_json, limit, pass_client, show_result, show_rows
 from dreamlit_cli.output import STATE_STYLES, console, format_seconds, print_json
+from dreamlit_cli.times import since
 from dreamlit_pg.client import Client, Row
 
 
 @click.command()
 @click.option("--workflow", help="Of this workflow.")
 @click.option("--state", help="In this state: running, paused, failed, done, cancelled.")
+@click.option("--recipient", help="With a message to this address or Slack channel.")
+@since
 @limit
 @as_json
 @pass_client
-def runs(client: Client, *, workflow: str | None, state: str | None, limit: int, as_json: bool) -> None:
+def runs(
+    client: Client, *, workflow: str | None, state: str | None, recipient: str | None,
+    since: datetime | None, limit: int, as_json: bool,
+) -> None:  # fmt: skip
     """Runs, the newest first."""
     columns = (
         "run_id",
@@ -33,7 +40,7 @@ def runs(client: Client, *, workflow: str | None, state: str | None, limit: int,
         "messages",
         "last_error",
     )
-    found = client.runs(workflow=workflow, state=state, limit=limit)
+    found = client.runs(workflow=workflow, state=state, recipient=recipient, since=since, limit=limit)
     show_rows(found, columns, as_json=as_json, empty="no such run")
 
 
@@ -125,6 +132,26 @@ def cancel(client: Client, run_id: int, *, as_json: bool) -> None:
 def retry(client: Client, run_id: int, *, as_json: bool) -> None:
     """Resume a run's failed tasks where they failed."""
     show_result("tasks resumed", client.retry_run(run_id), as_json=as_json)
+
+
+@run.command()
+@click.argument("run_id", type=int)
+@click.option("--version", type=int, help="On this version; else the published one.")
+@as_json
+@pass_client
+def rerun(client: Client, run_id: int, *, version: int | None, as_json: bool) -> None:
+    """Start a run's event afresh; the old run stays as it is."""
+    show_result("run", client.rerun(run_id, version=version), as_json=as_json)
+
+
+@run.command()
+@click.argument("run_id", type=int)
+@as_json
+@pass_client
+def log(client: Client, run_id: int, *, as_json: bool) -> None:
+    """What happened in a run, in the order of time."""
+    columns = ("at", "what", "state", "step", "recipient", "attempt", "seconds", "detail")
+    show_rows(client.run_log(run_id), columns, as_json=as_json)
 
 
 ALL = (runs, run)

@@ -22,14 +22,15 @@ PLAN = ("workflow", "version", "change", "triggers")
 @click.command()
 @click.argument("path", type=click.Path(exists=True, path_type=Path))
 @click.option("--dry-run", is_flag=True, help="Show the plan and change nothing.")
+@click.option("--sandbox", is_flag=True, help="Hold every message: see dreamlit messages --state held.")
 @as_json
 @click.pass_obj
-def publish(dsn: str, path: Path, *, dry_run: bool, as_json: bool) -> None:
+def publish(dsn: str, path: Path, *, dry_run: bool, sandbox: bool, as_json: bool) -> None:
     """Publish a YAML file, or all of a folder in one transaction."""
     definitions = read_folder(path) if path.is_dir() else [read_workflow(path)]
     try:
         with psycopg.connect(dsn) as connection:
-            plan = _publish_all(connection, definitions)
+            plan = _publish_all(connection, definitions, sandbox=sandbox)
             if not as_json:
                 console().print(make_table(plan, columns={name: name for name in PLAN}))
             if dry_run:
@@ -42,7 +43,9 @@ def publish(dsn: str, path: Path, *, dry_run: bool, as_json: bool) -> None:
         console().print("nothing has been changed" if dry_run else "published", style="dim")
 
 
-def _publish_all(connection: psycopg.Connection[Any], definitions: list[Definition]) -> list[dict[str, Any]]:
+def _publish_all(
+    connection: psycopg.Connection[Any], definitions: list[Definition], *, sandbox: bool
+) -> list[dict[str, Any]]:
     """Publish them all; returns what changed. Raises one DefinitionError with the faults of all files."""
     client = Client(connection)
     plan, faults = [], []
@@ -50,7 +53,7 @@ def _publish_all(connection: psycopg.Connection[Any], definitions: list[Definiti
         before = client.triggers(definition.name)
         try:
             with connection.transaction():
-                published = client.publish(definition.document)
+                published = client.publish(definition.document, sandbox=sandbox)
         except DefinitionError as error:
             faults += [_of_file(definition.path, fault) for fault in error.faults]
             continue
@@ -111,6 +114,27 @@ def resume(client: Client, name: str, *, as_json: bool) -> None:
 
 @click.command()
 @click.argument("name")
+@click.argument("state", type=click.Choice(["on", "off"]))
+@as_json
+@pass_client
+def sandbox(client: Client, name: str, state: str, *, as_json: bool) -> None:
+    """Hold all messages of a workflow, or no more; what is held stays so."""
+    show_result("sandbox", client.set_sandbox(name, sandbox=state == "on"), as_json=as_json)
+
+
+@click.command()
+@click.argument("name")
+@click.option("--email", help="All email to this address.")
+@click.option("--slack", help="All Slack messages to this channel.")
+@as_json
+@pass_client
+def redirect(client: Client, name: str, *, email: str | None, slack: str | None, as_json: bool) -> None:
+    """Send a workflow's messages elsewhere; with no option, to whom they are for again."""
+    show_result("redirect", client.redirect(name, email=email, slack=slack), as_json=as_json)
+
+
+@click.command()
+@click.argument("name")
 @click.option("--payload", default="{}", help="The captured columns as JSON; - reads standard input.")
 @as_json
 @pass_client
@@ -131,7 +155,17 @@ def start(client: Client, name: str, *, payload: str, as_json: bool) -> None:
 @pass_client
 def workflows(client: Client, *, as_json: bool) -> None:
     """All workflows with their published versions."""
-    columns = ("name", "state", "version", "watches", "operations", "publisher", "open_runs", "published_at")
+    columns = (
+        "name",
+        "state",
+        "sandbox",
+        "version",
+        "watches",
+        "operations",
+        "publisher",
+        "open_runs",
+        "published_at",
+    )
     show_rows(client.workflows(), columns, as_json=as_json, empty="no workflow has been published")
 
 
@@ -146,4 +180,4 @@ def events(client: Client, *, workflow: str | None, limit: int, as_json: bool) -
     show_rows(client.events(workflow=workflow, limit=limit), columns, as_json=as_json)
 
 
-ALL = (publish, unpublish, pause, resume, start, workflows, events)
+ALL = (publish, unpublish, pause, resume, sandbox, redirect, start, workflows, events)

@@ -3,6 +3,10 @@ create or replace function dreamlit._save_version(
 returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
+  if not pg_has_role(session_user, p_publisher, 'member') then
+    raise exception using errcode = 'DL004', message = format('%s is no member of %s', session_user, p_publisher),
+      hint = 'publish as yourself';
+  end if;
   insert into dreamlit._versions (version_id, workflow_id, version, definition, publisher, trigger_table, operations)
   overriding system value
   values (p_version_id, p_workflow_id, p_version, p_definition, p_publisher, p_compiled ->> 'table',

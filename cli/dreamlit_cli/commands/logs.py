@@ -1,0 +1,100 @@
+"""logs: what happens, as it happens; alerts: what the owner is told."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import click
+from rich.text import Text
+
+from dreamlit_cli.commands.common import as_json, limit, pass_client, show_result, show_rows
+from dreamlit_cli.output import STATE_STYLES, console, format_seconds
+from dreamlit_cli.times import Moment
+from dreamlit_pg.client import Client, Row
+
+POLL = 0.5
+LATE = timedelta(seconds=30)
+"""A row bears the time at which its transaction began, so it may turn up after later ones: we look back."""
+
+
+@click.command()
+@click.option("-f", "--follow", is_flag=True, help="Go on until interrupted.")
+@click.option("--workflow", help="Of this workflow.")
+@click.option("--state", help="In this state: failed, sent, started, done, skipped, …")
+@click.option("--recipient", help="To this address or Slack channel.")
+@click.option("--run", "run_id", type=int, help="Of this run.")
+@click.option("--since", type=Moment(), help="Since: '2 hours', 30m or '2026-11-21 14:00'. [default: 1 hour]")
+@limit
+@click.option("--json", "as_json", is_flag=True, help="A JSON object a line.")
+@pass_client
+def logs(
+    client: Client, *, follow: bool, workflow: str | None, state: str | None, recipient: str | None,
+    run_id: int | None, since: datetime | None, limit: int, as_json: bool,
+) -> None:  # fmt: skip
+    """What happened: runs, steps, messages, deliveries, and what people did; the oldest first."""
+    filters = {"workflow": workflow, "state": state, "recipient": recipient, "run_id": run_id}
+    since = since or datetime.now(UTC) - timedelta(hours=1)
+    rows = client.activity(since=since, limit=limit, **filters)
+    seen = {_identity(row) for row in rows}
+    _print(rows, as_json=as_json)
+    newest = max([since, *(row["at"] for row in rows)])
+    while follow:
+        time.sleep(POLL)
+        rows = client.activity(since=max(since, newest - LATE), limit=10_000, **filters)
+        _print([row for row in rows if _identity(row) not in seen], as_json=as_json)
+        newest = max([newest, *(row["at"] for row in rows)])
+        # What is older than the window cannot come again.
+        seen = {_identity(row) for row in rows} | {known for known in seen if known[0] >= newest - LATE}
+
+
+def _identity(row: Row) -> tuple[Any, ...]:
+    return tuple(row.values())
+
+
+def _print(rows: list[Row], *, as_json: bool) -> None:
+    for row in rows:
+        if as_json:
+            click.echo(json.dumps(row, default=str, ensure_ascii=False))
+        else:
+            console().print(_line(row), soft_wrap=True)
+
+
+def _line(row: Row) -> Text:
+    line = Text(f"{row['at'].astimezone():%Y-%m-%d %H:%M:%S.%f}"[:-3], "dim")
+    line.append(f"  {row['workflow'] or '-':<16}")
+    line.append(f" run {row['run_id']:<6}" if row["run_id"] else " " * 11, "dim")
+    line.append(f" {_what(row)} ")
+    line.append(row["state"], STATE_STYLES.get(row["state"], ""))
+    if row["recipient"]:
+        line.append(f" to {row['recipient']}")
+    if row["seconds"] is not None:
+        line.append(f" in {format_seconds(float(row['seconds']))}", "dim")
+    if row["detail"]:
+        line.append(f": {row['detail']}", "red" if row["state"] in ("failed", "attempt failed") else "dim")
+    return line
+
+
+def _what(row: Row) -> str:
+    if row["message_id"]:
+        return f"{row['what']} {row['message_id']}"
+    return f"{row['step']} ({row['what']})" if row["step"] else str(row["what"])
+
+
+@click.command()
+@click.option("--test", is_flag=True, help="Tell the owner that this is a test.")
+@limit
+@as_json
+@pass_client
+def alerts(client: Client, *, test: bool, limit: int, as_json: bool) -> None:
+    """The troubles that the owner is told of, open ones first."""
+    if test:
+        show_result("messages", client.test_alert(), as_json=as_json)
+        return
+    columns = ("alert_id", "kind", "subject", "count", "opened_at", "told_at", "closed_at", "text")
+    show_rows(client.alerts(limit=limit), columns, as_json=as_json, empty="no trouble")
+
+
+ALL = (logs, alerts)
