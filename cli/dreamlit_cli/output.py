@@ -16,6 +16,8 @@ from rich.text import Text
 
 Row = Mapping[str, Any]
 
+PIPE_WIDTH = 240
+
 STATE_STYLES = {
     "active": "green",
     "cancelled": "yellow",
@@ -40,8 +42,9 @@ STATE_STYLES = {
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A console for the terminal, or for whatever stands in its place."""
-    return Console(stderr=stderr, highlight=False)
+    """A console for the terminal; in a pipe or a file lines are as long as what they say."""
+    found = Console(stderr=stderr, highlight=False)
+    return found if found.is_terminal else Console(stderr=stderr, highlight=False, width=PIPE_WIDTH)
 
 
 def print_json(value: object) -> None:
@@ -99,9 +102,11 @@ def _words(value: object) -> str:
 
 
 def format_seconds(seconds: float) -> str:
-    """A span of time in its two greatest units: `2d 4h`, `3m 20s`, `0.4s`."""
+    """A span of time in its two greatest units: `2d 4h`, `3m 20s`, `4.2s`, `40ms`."""
     if seconds < 0:
         return f"-{format_seconds(-seconds)}"
+    if seconds < 1:
+        return f"{seconds * 1000:.0f}ms"
     if seconds < 10:
         return f"{seconds:.1f}s"
     left = round(seconds)

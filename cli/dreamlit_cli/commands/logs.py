@@ -59,13 +59,15 @@ def _print(rows: list[Row], *, as_json: bool) -> None:
         if as_json:
             click.echo(json.dumps(row, default=str, ensure_ascii=False))
         else:
-            console().print(_line(row), soft_wrap=True)
+            console().print(log_line(row), soft_wrap=True)
 
 
-def _line(row: Row) -> Text:
+def log_line(row: Row) -> Text:
+    """One row of the activity log, of all workflows or of one run."""
     line = Text(f"{row['at'].astimezone():%Y-%m-%d %H:%M:%S.%f}"[:-3], "dim")
-    line.append(f"  {row['workflow'] or '-':<16}")
-    line.append(f" run {row['run_id']:<6}" if row["run_id"] else " " * 11, "dim")
+    if "workflow" in row:
+        line.append(f"  {row['workflow'] or '-':<16}")
+        line.append(f" run {row['run_id']:<6}" if row["run_id"] else " " * 11, "dim")
     line.append(f" {_what(row)} ")
     line.append(row["state"], STATE_STYLES.get(row["state"], ""))
     if row["recipient"]:
@@ -93,8 +95,23 @@ def alerts(client: Client, *, test: bool, limit: int, as_json: bool) -> None:
     if test:
         show_result("messages", client.test_alert(), as_json=as_json)
         return
-    columns = ("alert_id", "kind", "subject", "count", "opened_at", "told_at", "closed_at", "text")
-    show_rows(client.alerts(limit=limit), columns, as_json=as_json, empty="no trouble")
+    found = client.alerts(limit=limit)
+    if as_json or not found:
+        show_rows(found, (), as_json=as_json, empty="no trouble")
+    for row in [] if as_json else found:
+        console().print(_alert(row), soft_wrap=True)
+
+
+def _alert(row: Row) -> Text:
+    """The trouble with its times, and below it what the owner was told."""
+    title, *rest = row["text"].splitlines()
+    text = Text(title, "dim" if row["closed_at"] else "bold red")
+    told = f", told {row['told_at'].astimezone():%H:%M}" if row["told_at"] else ""
+    closed = f", closed {row['closed_at'].astimezone():%Y-%m-%d %H:%M}" if row["closed_at"] else ""
+    text.append(f"  since {row['opened_at'].astimezone():%Y-%m-%d %H:%M}{told}{closed}\n", "dim")
+    # The last line tells how to find all alerts, which are here already.
+    text.append("".join(f"  {line}\n" for line in rest[:-1] if line))
+    return text
 
 
 ALL = (logs, alerts)

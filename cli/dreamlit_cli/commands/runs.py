@@ -11,6 +11,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from dreamlit_cli.commands.common import as_json, limit, pass_client, show_result, show_rows
+from dreamlit_cli.commands.logs import log_line
 from dreamlit_cli.output import STATE_STYLES, console, format_seconds, print_json
 from dreamlit_cli.times import since
 from dreamlit_pg.client import Client, Row
@@ -150,8 +151,11 @@ def rerun(client: Client, run_id: int, *, version: int | None, as_json: bool) ->
 @pass_client
 def log(client: Client, run_id: int, *, as_json: bool) -> None:
     """What happened in a run, in the order of time."""
-    columns = ("at", "what", "state", "step", "recipient", "attempt", "seconds", "detail")
-    show_rows(client.run_log(run_id), columns, as_json=as_json)
+    rows = client.run_log(run_id)
+    if as_json:
+        print_json(rows)
+    for row in [] if as_json else rows:
+        console().print(log_line(row), soft_wrap=True)
 
 
 ALL = (runs, run)
