@@ -19,7 +19,9 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from dreamlit_pg.errors import DreamlitError
+from dreamlit_sender.dkim import DkimConfig, check_dkim
 from dreamlit_sender.message import UnfitContentError, parse_address
+from dreamlit_sender.providers.settings import ProviderConfig, read_provider
 from dreamlit_sender.secret import Redactor, Secret
 
 if TYPE_CHECKING:
@@ -91,10 +93,15 @@ class SlackConfig:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """All that the sender needs to know. Times are in seconds; `lease` None leaves it to the database."""
+    """All that the sender needs to know. Times are in seconds; `lease` None leaves it to the database.
+
+    E-mail goes by `provider` if there is one, else by `smtp`.
+    """
 
     dsn: Secret
     smtp: SmtpConfig | None = None
+    provider: ProviderConfig | None = None
+    dkim: DkimConfig | None = None
     slack: SlackConfig | None = None
     sender_from: str | None = None
     channels: tuple[str, ...] = CHANNELS
@@ -126,6 +133,8 @@ class Config:
 
 
 class _Reader:
+    """Reads keys; also the `Keys` of the providers."""
+
     def __init__(self, table: Mapping[str, Any], environ: Mapping[str, str]) -> None:
         self._table = table
         self._environ = environ
@@ -151,13 +160,47 @@ class _Reader:
         name, value = self._raw(key)
         return default if value is None else read(name, value)
 
+    def text(self, key: str) -> str | None:
+        return self._text(key)
+
+    def token(self, key: str) -> Secret | None:
+        text = self._text(key)
+        if text is not None and (not text.isascii() or not text.isprintable() or " " in text):
+            raise DreamlitError(f"DREAMLIT_{key.upper()} has characters that no key has")
+        return Secret(text) if text else None
+
+    def choice(self, key: str, choices: tuple[str, ...]) -> str | None:
+        text = self._text(key)
+        if text is not None and text not in choices:
+            raise DreamlitError(f"DREAMLIT_{key.upper()} must be one of {', '.join(choices)}, not {text!r}")
+        return text
+
+    def url(self, key: str) -> str | None:
+        text = self._text(key)
+        if text is not None:
+            _split(f"DREAMLIT_{key.upper()}", text, ("https", "http"))
+        return text.rstrip("/") if text else None
+
+    def seconds(self, key: str, default: float) -> float:
+        return self._value(key, default, _seconds)
+
+    def count(self, key: str) -> int | None:
+        return self._value(key, None, _optional_count)
+
+    def outside(self, variable: str) -> str | None:
+        return self._environ.get(variable) or None
+
     def config(self) -> Config:
         dsn, smtp, slack = self._dsn(), self._smtp(), self._slack()
+        provider, dkim = read_provider(self, smtp=smtp is not None), self._dkim()
         console = self._value("console", False, _flag)
-        possible = _possible_channels(smtp, slack, console)
+        email = smtp is not None or provider is not None
+        possible = _possible_channels(email, slack is not None, console)
         config = Config(
             dsn=dsn,
             smtp=smtp,
+            provider=provider,
+            dkim=dkim,
             slack=slack,
             sender_from=self._from(),
             channels=self._value("channels", possible, _channels),
@@ -171,7 +214,7 @@ class _Reader:
             shutdown_timeout=self._value("shutdown_timeout", 20.0, _seconds),
             json_logs=self._value("json_logs", False, _flag),
             log_level=self._value("log_level", "INFO", _level),
-            secrets=_all_secrets(dsn, smtp, slack),
+            secrets=_all_secrets(dsn, smtp, provider, dkim, slack),
         )
         # The file is shared with the command line, which may hold keys of its own only outside [sender].
         _check_known("the file's [sender]", "key", self._table, tuple(self._asked))
@@ -206,24 +249,33 @@ class _Reader:
         url = self._text("smtp_url")
         return SmtpConfig.from_url(url, name=name) if url else None
 
+    def _dkim(self) -> DkimConfig | None:
+        domain, selector = self._text("dkim_domain"), self._text("dkim_selector")
+        key, file = self._text("dkim_key"), self._text("dkim_key_file")
+        if not (domain or selector or key or file):
+            return None
+        if not (domain and selector and (key or file)):
+            raise DreamlitError(
+                "DREAMLIT_DKIM_DOMAIN, DREAMLIT_DKIM_SELECTOR and DREAMLIT_DKIM_KEY_FILE belong together"
+            )
+        if file and not key:
+            try:
+                key = Path(file).read_text(encoding="ascii")
+            except (OSError, UnicodeError):
+                raise DreamlitError(f"DREAMLIT_DKIM_KEY_FILE: {file!r} cannot be read as a key") from None
+        return check_dkim(DkimConfig(domain.lower(), selector, Secret(key or "")))
+
     def _slack(self) -> SlackConfig | None:
-        webhook, token, api = (
-            self._text("slack_webhook_url"),
-            self._text("slack_token"),
-            self._text("slack_api_url"),
-        )
-        timeout = self._value("slack_timeout", 15.0, _seconds)
-        for name, url in (("DREAMLIT_SLACK_WEBHOOK_URL", webhook), ("DREAMLIT_SLACK_API_URL", api)):
-            if url is not None:
-                _split(name, url, ("https", "http"))
-        if token is not None and (not token.isascii() or not token.isprintable() or " " in token):
-            raise DreamlitError("DREAMLIT_SLACK_TOKEN is not a token: it has characters that no token has")
+        webhook, token = self._text("slack_webhook_url"), self.token("slack_token")
+        api, timeout = self.url("slack_api_url"), self.seconds("slack_timeout", 15.0)
+        if webhook is not None:
+            _split("DREAMLIT_SLACK_WEBHOOK_URL", webhook, ("https", "http"))
         if not (webhook or token):
             return None
         return SlackConfig(
             webhook_url=Secret(webhook) if webhook else None,
-            token=Secret(token) if token else None,
-            api_url=(api or "https://slack.com/api").rstrip("/"),
+            token=token,
+            api_url=api or "https://slack.com/api",
             timeout=timeout,
         )
 
@@ -275,20 +327,30 @@ def _security(name: str, parts: SplitResult, starttls: str | None) -> Security:
     raise DreamlitError(f"{name}: starttls must be require, if-available or never, not {starttls!r}")
 
 
-def _possible_channels(smtp: SmtpConfig | None, slack: SlackConfig | None, console: bool) -> tuple[str, ...]:
-    available = {"email": smtp is not None or console, "slack": slack is not None or console, "render": True}
+def _possible_channels(email: bool, slack: bool, console: bool) -> tuple[str, ...]:
+    available = {"email": email or console, "slack": slack or console, "render": True}
     return tuple(channel for channel in CHANNELS if available[channel])
 
 
 def _check_complete(config: Config, possible: tuple[str, ...]) -> None:
-    needs = {"email": "DREAMLIT_SMTP_URL", "slack": "DREAMLIT_SLACK_TOKEN or DREAMLIT_SLACK_WEBHOOK_URL"}
+    needs = {
+        "email": "DREAMLIT_SMTP_URL or the key of a provider",
+        "slack": "DREAMLIT_SLACK_TOKEN or DREAMLIT_SLACK_WEBHOOK_URL",
+    }
     for channel in config.channels:
         if channel not in possible:
             raise DreamlitError(f"DREAMLIT_CHANNELS names {channel}, but {needs[channel]} is not set")
 
 
-def _all_secrets(dsn: Secret, smtp: SmtpConfig | None, slack: SlackConfig | None) -> tuple[Secret, ...]:
-    found = [dsn, smtp.password if smtp else None]
+def _all_secrets(
+    dsn: Secret,
+    smtp: SmtpConfig | None,
+    provider: ProviderConfig | None,
+    dkim: DkimConfig | None,
+    slack: SlackConfig | None,
+) -> tuple[Secret, ...]:
+    found = [dsn, smtp.password if smtp else None, dkim.key if dkim else None]
+    found += provider.settings.secrets() if provider else ()
     found += [slack.webhook_url, slack.token] if slack else []
     password = conninfo_to_dict(dsn.reveal()).get("password")
     found += [Secret(str(password))] if password else []
@@ -321,6 +383,10 @@ def _count(name: str, value: Any) -> int:
     if not 1 <= count <= 10_000:
         raise DreamlitError(f"{name} must be a whole number from 1 to 10000, not {value!r}")
     return count
+
+
+def _optional_count(name: str, value: Any) -> int | None:
+    return _count(name, value)
 
 
 def _seconds(name: str, value: Any) -> float:

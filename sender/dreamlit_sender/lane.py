@@ -4,6 +4,9 @@ Messages wait in two places. `_claimed` are ours by their lease, and nobody has 
 losing them in a crash costs nothing but the lease. `_ready` have been acknowledged as 'sending', and are kept
 few (one wave ahead of the wire), because after a crash nobody can say what became of them. While the wire
 works on one wave, the next is claimed, and one call reports its start together with the outcomes of the last.
+
+A transport that takes several messages in one request is given what is ready, up to its batch; the wave is
+then as long as a batch, if that is more than the deliveries at once.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import logging
 import time
 from collections import deque
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from dreamlit_sender import results
@@ -20,9 +24,11 @@ from dreamlit_sender.backoff import Backoff
 from dreamlit_sender.database import Claimed, Database, DatabaseTroubleError, Session
 from dreamlit_sender.log import log_event
 from dreamlit_sender.reporter import Reporter
-from dreamlit_sender.transport import Handover, Message, Outcome, Transport
+from dreamlit_sender.transport import BatchTransport, Handover, Message, Outcome, Transport
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from dreamlit_sender.secret import Redactor
 
 
@@ -56,12 +62,14 @@ class Lane:
         self._database = database
         self._transport = transport
         self._options = options
+        self._batch = transport.batch if isinstance(transport, BatchTransport) else 1
+        self._wave = max(options.concurrency, self._batch)
         self._redact = redact
         self._backoff = backoff or Backoff()
         self._reporter = Reporter(channel)
         self._claimed: deque[Claimed] = deque()
         self._ready: deque[Claimed] = deque()
-        self._flying: dict[asyncio.Task[None], Claimed] = {}
+        self._flying: dict[asyncio.Task[None], tuple[Claimed, ...]] = {}
         self._changed = asyncio.Event()
         self._dry_until = 0.0
         self._flush_at = 0.0
@@ -120,16 +128,15 @@ class Lane:
     # Claiming and reporting
 
     def _has_room(self) -> bool:
-        concurrency = self._options.concurrency
-        return (
-            self._stop_by is None and len(self._claimed) < 2 * concurrency and len(self._ready) < concurrency
-        )
+        wave = self._wave
+        return self._stop_by is None and len(self._claimed) < 2 * wave and len(self._ready) < wave
 
     async def _claim(self, session: Session) -> None:
         self._changed.clear()
         self._dry_until = time.monotonic() + self._options.poll
         fresh = await session.claim(self._channel, self._options.chunk)
-        here = {item.message_id for item in (*self._claimed, *self._ready, *self._flying.values())}
+        flying = chain.from_iterable(self._flying.values())
+        here = {item.message_id for item in (*self._claimed, *self._ready, *flying)}
         for item in fresh:
             if item.message_id in here:
                 # A lease of ours ran out and we were given the message again: one of it at a time.
@@ -157,8 +164,8 @@ class Lane:
         self._take_off()
 
     def _next_wave(self) -> list[Claimed]:
-        room = 2 * self._options.concurrency - len(self._ready)
-        if self._stop_by is not None or room <= self._options.concurrency:
+        room = 2 * self._wave - len(self._ready)
+        if self._stop_by is not None or room <= self._wave:
             return []
         return [self._claimed[index] for index in range(min(room, len(self._claimed)))]
 
@@ -181,47 +188,67 @@ class Lane:
 
     def _take_off(self) -> None:
         while self._ready and len(self._flying) < self._options.concurrency:
-            item = self._ready.popleft()
-            task = asyncio.create_task(self._deliver(item))
-            self._flying[task] = item
+            room = self._wave - sum(map(len, self._flying.values()))
+            items = tuple(self._ready.popleft() for _ in range(min(self._batch, room, len(self._ready))))
+            if not items:
+                return
+            task = asyncio.create_task(self._deliver(items))
+            self._flying[task] = items
             task.add_done_callback(self._landed)
 
     def _landed(self, task: asyncio.Task[None]) -> None:
-        item = self._flying.pop(task)
+        items = self._flying.pop(task)
         if task.cancelled():
             # Cancelled before its first step: nothing has begun.
-            self._release(item)
+            for item in items:
+                self._release(item)
         elif (error := task.exception()) is not None:
-            self._finish(item, Outcome.failed("unknown", code="exception", error=type(error).__name__))
+            for item in items:
+                self._finish(item, Outcome.failed("unknown", code="exception", error=type(error).__name__))
         self._take_off()
         self._changed.set()
 
-    async def _deliver(self, item: Claimed) -> None:
+    async def _deliver(self, items: Sequence[Claimed]) -> None:
         begun_at = time.monotonic()
-        if not self._fits(item, 0.25):
-            self._release(item)
+        fitting = []
+        for item in items:
+            if self._fits(item, 0.25):
+                fitting.append(item)
+            else:
+                self._release(item)
+        if not fitting:
             return
-        message = Message(item.message_id, item.attempt, item.content, Handover())
-        outcome = await self._outcome_of(message, self._time_for(item))
-        self._finish(item, outcome, duration=time.monotonic() - begun_at)
+        messages = [Message(item.message_id, item.attempt, item.content, Handover()) for item in fitting]
+        trouble = await self._hand_over(messages, min(map(self._time_for, fitting)))
+        for item, message in zip(fitting, messages, strict=True):
+            outcome = message.handover.outcome
+            if outcome is None and (trouble is not None or message.handover.may_have_begun):
+                code, error = trouble or ("unsettled", "the transport returned without an outcome")
+                outcome = Outcome.interrupted(message.handover, code=code, error=error)
+            if outcome is None:
+                self._release(item)
+            else:
+                self._finish(item, outcome, duration=time.monotonic() - begun_at)
 
-    async def _outcome_of(self, message: Message, limit: float) -> Outcome:
+    async def _hand_over(self, messages: Sequence[Message], limit: float) -> tuple[str, str] | None:
+        """Let the transport set the outcomes; return the code and the error of what cut it short."""
+        transport = self._transport
         try:
             async with asyncio.timeout(limit):
-                outcome = await self._transport.deliver(message)
+                if isinstance(transport, BatchTransport) and len(messages) > 1:
+                    await transport.deliver_many(messages)
+                else:
+                    for message in messages:
+                        message.handover.outcome = await transport.deliver(message)
         except TimeoutError:
-            return Outcome.interrupted(
-                message.handover, code="timeout", error=f"not done after {limit:.1f} s"
-            )
+            return "timeout", f"not done after {limit:.1f} s"
         except asyncio.CancelledError:
-            return Outcome.interrupted(
-                message.handover, code="stopped", error="stopped while being delivered"
-            )
-        except Exception as error:  # noqa: BLE001 - one message fails, not the lane
+            return "stopped", "stopped while being delivered"
+        except Exception as error:  # noqa: BLE001 - these messages fail, not the lane
             name = type(error).__name__
             log_event(logging.ERROR, "transport_fault", channel=self._channel, exception=name)
-            return Outcome.interrupted(message.handover, code="exception", error=f"{name}: {error}"[:500])
-        return outcome
+            return "exception", f"{name}: {error}"[:500]
+        return None
 
     def _time_for(self, item: Claimed) -> float:
         """Return how long the delivery may take: well within the lease, so that its report comes in time."""

@@ -17,6 +17,7 @@ from dreamlit_sender.console import ConsoleTransport
 from dreamlit_sender.database import Database, DatabaseTroubleError, PostgresDatabase, Session
 from dreamlit_sender.lane import Lane, LaneOptions
 from dreamlit_sender.log import configure_logging, log_event
+from dreamlit_sender.providers import build_provider
 from dreamlit_sender.render import CHANNEL as RENDER
 from dreamlit_sender.render import ChildRenderer, Renderer, RenderLane
 from dreamlit_sender.slack import SlackTransport
@@ -54,9 +55,16 @@ def build_transports(config: Config) -> dict[str, Transport]:
             continue
         if config.console:
             transports[channel] = ConsoleTransport(channel)
+        elif channel == "email" and config.provider is not None:
+            transports[channel] = build_provider(
+                config.provider, sender_from=config.sender_from, connections=config.concurrency
+            )
         elif channel == "email" and config.smtp is not None:
             transports[channel] = SmtpTransport(
-                config.smtp, sender_from=config.sender_from, connections=config.concurrency
+                config.smtp,
+                sender_from=config.sender_from,
+                dkim=config.dkim,
+                connections=config.concurrency,
             )
         elif channel == "slack" and config.slack is not None:
             transports[channel] = SlackTransport(config.slack, connections=config.concurrency)

@@ -1,4 +1,4 @@
-"""From a message's content to MIME bytes and an envelope."""
+"""From a message's content to its checked parts, and from these to MIME bytes and an envelope."""
 
 from __future__ import annotations
 
@@ -36,6 +36,32 @@ class UnfitContentError(ValueError):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A message's content, checked: nothing in it can break out of its header. `text` is there in any case.
+
+    Attachments will stand beside the bodies.
+    """
+
+    message_id: int
+    identifier: str
+    sender: Address
+    to: tuple[Address, ...]
+    cc: tuple[Address, ...]
+    bcc: tuple[Address, ...]
+    reply_to: tuple[Address, ...]
+    subject: str
+    headers: Mapping[str, str]
+    text: str
+    html: str | None
+
+    @property
+    def needs_utf8(self) -> bool:
+        """Whether a mailbox has a name outside ASCII, for which there is no other spelling."""
+        everyone = (self.sender, *self.to, *self.cc, *self.bcc, *self.reply_to)
+        return not all(address.username.isascii() for address in everyone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,34 +111,57 @@ def build_mail(
     message_id: int, content: Mapping[str, Any], *, default_from: str | None, now: datetime | None = None
 ) -> Mail:
     """Return the mail for one message. Raises UnfitContentError if it cannot be sent, NoSenderError."""
+    return mail_of(read_parts(message_id, content, default_from=default_from), now=now)
+
+
+def read_parts(message_id: int, content: Mapping[str, Any], *, default_from: str | None) -> Parts:
+    """Return one message's checked parts. Raises UnfitContentError if it cannot be sent, NoSenderError."""
     sender = _sender(content.get("from") or default_from)
     to, cc = _addresses("to", content.get("to")), _addresses("cc", content.get("cc"))
     bcc, reply_to = _addresses("bcc", content.get("bcc")), _addresses("reply_to", content.get("reply_to"))
     if not to:
         raise UnfitContentError("address", "to is empty")
-    needs_utf8 = not all(address.username.isascii() for address in (sender, *to, *cc, *bcc, *reply_to))
-    identifier = f"<dreamlit.{message_id}@{sender.domain}>"
+    text, html = _body_text(content.get("text")), _body_text(content.get("html"))
+    return Parts(
+        message_id=message_id,
+        identifier=f"<dreamlit.{message_id}@{sender.domain}>",
+        sender=sender,
+        to=to,
+        cc=cc,
+        bcc=bcc,
+        reply_to=reply_to,
+        subject=_header_value("subject", content.get("subject") or ""),
+        headers=_headers(content.get("headers") or {}),
+        text=plain_text(html) if text is None and html is not None else text or "",
+        html=html,
+    )
 
-    mail = EmailMessage(policy=_POLICY_UTF8 if needs_utf8 else _POLICY)
-    mail["From"] = sender
-    mail["To"] = to
-    if cc:
-        mail["Cc"] = cc
-    if reply_to:
-        mail["Reply-To"] = reply_to
-    mail["Subject"] = _header_value("subject", content.get("subject") or "")
+
+def mail_of(parts: Parts, *, now: datetime | None = None) -> Mail:
+    """Return the parts as a mail."""
+    mail = EmailMessage(policy=_POLICY_UTF8 if parts.needs_utf8 else _POLICY)
+    mail["From"] = parts.sender
+    mail["To"] = parts.to
+    if parts.cc:
+        mail["Cc"] = parts.cc
+    if parts.reply_to:
+        mail["Reply-To"] = parts.reply_to
+    mail["Subject"] = parts.subject
     mail["Date"] = format_datetime(now or datetime.now(UTC))
-    mail["Message-ID"] = identifier
-    _add_headers(mail, content.get("headers") or {})
-    _add_body(mail, content.get("text"), content.get("html"))
-    envelope_to = _envelope(to)
+    mail["Message-ID"] = parts.identifier
+    for name, value in parts.headers.items():
+        mail[name] = value
+    mail.set_content(parts.text)
+    if parts.html is not None:
+        mail.add_alternative(parts.html, subtype="html")
+    envelope_to = _envelope(parts.to)
     return Mail(
         data=mail.as_bytes(),
-        sender=_mailbox(sender),
+        sender=mailbox_of(parts.sender),
         to=envelope_to,
-        copies=tuple(mailbox for mailbox in _envelope([*cc, *bcc]) if mailbox not in envelope_to),
-        message_id=identifier,
-        needs_utf8=needs_utf8,
+        copies=tuple(mailbox for mailbox in _envelope((*parts.cc, *parts.bcc)) if mailbox not in envelope_to),
+        message_id=parts.identifier,
+        needs_utf8=parts.needs_utf8,
     )
 
 
@@ -126,10 +175,10 @@ def _sender(text: Any) -> Address:
     return parse_address("from", text)
 
 
-def _addresses(field: str, values: Any) -> list[Address]:
+def _addresses(field: str, values: Any) -> tuple[Address, ...]:
     if isinstance(values, str):
         values = [values]
-    return [parse_address(field, value) for value in values or ()]
+    return tuple(parse_address(field, value) for value in values or ())
 
 
 def parse_address(field: str, text: Any) -> Address:
@@ -164,12 +213,13 @@ def _ascii_domain(domain: str) -> str:
     return idna.encode(domain, uts46=True).decode("ascii")
 
 
-def _mailbox(address: Address) -> str:
+def mailbox_of(address: Address) -> str:
+    """Return the bare address, as it stands in an envelope."""
     return f"{address.username}@{address.domain}"
 
 
 def _envelope(addresses: Iterable[Address]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(_mailbox(address) for address in addresses))
+    return tuple(dict.fromkeys(mailbox_of(address) for address in addresses))
 
 
 def _header_value(field: str, text: Any) -> str:
@@ -185,18 +235,11 @@ def _header_value(field: str, text: Any) -> str:
     return text
 
 
-def _add_headers(mail: EmailMessage, headers: Mapping[str, Any]) -> None:
-    for name, value in headers.items():
+def _headers(headers: Mapping[str, Any]) -> dict[str, str]:
+    for name in headers:
         if not _NAME.fullmatch(name) or name.lower() in _RESERVED:
             raise UnfitContentError("header", f"the header {name!r} cannot be set here")
-        mail[name] = _header_value(name, value)
-
-
-def _add_body(mail: EmailMessage, text: Any, html: Any) -> None:
-    text, html = _body_text(text), _body_text(html)
-    mail.set_content(plain_text(html) if text is None and html is not None else text or "")
-    if html is not None:
-        mail.add_alternative(html, subtype="html")
+    return {name: _header_value(name, value) for name, value in headers.items()}
 
 
 def _body_text(value: Any) -> str | None:

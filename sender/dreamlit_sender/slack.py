@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import math
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
-import httpx
-
+from dreamlit_sender import web
 from dreamlit_sender.transport import Fault, Handover, Message, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import httpx
 
     from dreamlit_sender.config import SlackConfig
     from dreamlit_sender.secret import Secret
@@ -129,15 +127,7 @@ class SlackTransport:
 
     def __init__(self, config: SlackConfig, *, connections: int = 16) -> None:
         self._config = config
-        self._client = httpx.AsyncClient(
-            http1=True,
-            http2=False,
-            timeout=httpx.Timeout(config.timeout, connect=min(config.timeout, 10.0)),
-            limits=httpx.Limits(
-                max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=5.0
-            ),
-            follow_redirects=False,
-        )
+        self._client = web.new_client(config.timeout, connections)
 
     async def deliver(self, message: Message) -> Outcome:
         """Deliver one message and return what Slack said; provider_id is the message's `ts`."""
@@ -176,44 +166,13 @@ class SlackTransport:
             data = json.dumps(body, ensure_ascii=False, allow_nan=False).encode("utf-8")
         except ValueError:
             return _failed("recipient", "invalid_text", "the message is not valid Unicode text or JSON")
-
-        async def trace(event: str, _: object) -> None:
-            # A request is acted upon once its body is complete, never before the body has begun.
-            if event.endswith("send_request_body.started"):
-                handover.begins()
-
-        try:
-            return await self._client.post(
-                url,
-                content=data,
-                headers={**headers, "Content-Type": "application/json; charset=utf-8"},
-                extensions={"trace": trace},
-            )
-        except httpx.HTTPError as error:
-            return _no_response(error, handover)
-        except (httpx.InvalidURL, httpx.CookieConflict) as error:
-            return _failed("configuration", "url", type(error).__name__)
-
-
-def _no_response(error: httpx.HTTPError, handover: Handover) -> Outcome:
-    text = f"{type(error).__name__}: {error}"
-    if isinstance(error, (httpx.UnsupportedProtocol, httpx.ProxyError)):
-        return _failed("configuration", "connect", text)
-    if isinstance(error, httpx.ConnectError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
-        return _failed("configuration", "tls", text)
-    if isinstance(error, (httpx.WriteError, httpx.WriteTimeout)):
-        # The request was not written to its end, so nobody can have read it to its end.
-        handover.not_yet()
-    if not handover.may_have_begun:
-        return _failed(
-            "transient", "timeout" if isinstance(error, httpx.TimeoutException) else "connect", text
-        )
-    return _failed("unknown", "no_reply", text)
+        headers = {**headers, "Content-Type": "application/json; charset=utf-8"}
+        return await web.post(self._client, url, data, headers, [handover], provider=PROVIDER)
 
 
 def api_outcome(response: httpx.Response) -> Outcome:
     """Return what an answer of Slack's Web API means."""
-    answer = _json_object(response)
+    answer = web.json_object(response)
     if 200 <= response.status_code < 300 and answer is not None:
         if answer.get("ok") is True:
             ts = answer.get("ts")
@@ -236,7 +195,7 @@ def _api_error(response: httpx.Response, answer: Mapping[str, Any]) -> Outcome:
     fault = (
         _class_of(code, _CONFIGURATION) or _STATUS_FAULTS.get(response.status_code) or _by_server(response)
     )
-    return _failed(fault or "recipient", code, "; ".join(details), _retry_after(response))
+    return _failed(fault or "recipient", code, "; ".join(details), web.retry_after(response))
 
 
 def webhook_outcome(response: httpx.Response) -> Outcome:
@@ -246,7 +205,7 @@ def webhook_outcome(response: httpx.Response) -> Outcome:
         return Outcome.sent(provider=PROVIDER)
     fault = _class_of(text, _WEBHOOK_CONFIGURATION)
     if fault is not None and response.status_code >= 400:
-        return _failed(fault, text, f"HTTP {response.status_code}: {text}", _retry_after(response))
+        return _failed(fault, text, f"HTTP {response.status_code}: {text}", web.retry_after(response))
     return _status_outcome(response)
 
 
@@ -268,7 +227,7 @@ def _status_outcome(response: httpx.Response) -> Outcome:
     fault = _STATUS_FAULTS.get(status) or _by_server(response)
     if fault is None:
         fault = "configuration" if status < 400 else "recipient"
-    return _failed(fault, str(status), f"HTTP {status}", _retry_after(response))
+    return _failed(fault, str(status), f"HTTP {status}", web.retry_after(response))
 
 
 def _by_server(response: httpx.Response) -> Fault | None:
@@ -276,30 +235,6 @@ def _by_server(response: httpx.Response) -> Fault | None:
     if response.status_code in (502, 503):
         return "transient"
     return "unknown" if response.status_code >= 500 else None
-
-
-def _json_object(response: httpx.Response) -> dict[str, Any] | None:
-    try:
-        document = response.json()
-    except (ValueError, RecursionError):
-        return None
-    return document if isinstance(document, dict) else None
-
-
-def _retry_after(response: httpx.Response) -> float | None:
-    """Return the seconds to wait if the answer says so, as a number or as a date."""
-    text = response.headers.get("Retry-After", "").strip()
-    if not text:
-        return None
-    try:
-        seconds = float(text)
-    except ValueError:
-        try:
-            moment = parsedate_to_datetime(text)
-        except ValueError:
-            return None
-        seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
-    return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
 def _failed(fault: Fault, code: str, error: str, retry_after: float | None = None) -> Outcome:

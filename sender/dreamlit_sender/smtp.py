@@ -21,6 +21,7 @@ from aiosmtplib import (
     SMTPTimeoutError,
 )
 
+from dreamlit_sender.dkim import signed
 from dreamlit_sender.message import Mail, NoSenderError, UnfitContentError, build_mail
 from dreamlit_sender.transport import Fault, Handover, Message, Outcome
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dreamlit_sender.config import SmtpConfig
+    from dreamlit_sender.dkim import DkimConfig
 
 PROVIDER = "smtp"
 _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})\b")
@@ -80,6 +82,7 @@ class SmtpTransport:
         config: SmtpConfig,
         *,
         sender_from: str | None = None,
+        dkim: DkimConfig | None = None,
         connections: int = 16,
         check_after: float = 10.0,
         drop_after: float = 60.0,
@@ -87,6 +90,7 @@ class SmtpTransport:
     ) -> None:
         self._config = config
         self._from = sender_from
+        self._dkim = dkim
         self._idle: deque[_Idle] = deque()
         self._slots = asyncio.Semaphore(config.connections or connections)
         self._check_after = check_after
@@ -105,6 +109,9 @@ class SmtpTransport:
             return _failed("recipient", error.code, str(error))
         except NoSenderError as error:
             return _failed("configuration", "from", str(error))
+        if self._dkim is not None:
+            # Some milliseconds of arithmetic, which would otherwise hold up everything else in the loop.
+            mail = await asyncio.to_thread(signed, mail, self._dkim)
         async with self._slots:
             try:
                 try:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 Fault = Literal["recipient", "configuration", "transient", "unknown"]
 
@@ -16,12 +16,16 @@ class Handover:
 
     A transport calls `not_yet` once it knows that nothing can have been accepted, and `begins` just before
     the bytes that could make the provider accept the message. One that says nothing is taken to have begun.
+    `repeatable` is set where the provider itself makes a second handover of the same message harmless, and
+    `outcome` as soon as it is known, so that an interruption of the whole batch does not lose it.
     """
 
-    __slots__ = ("may_have_begun",)
+    __slots__ = ("may_have_begun", "outcome", "repeatable")
 
     def __init__(self) -> None:
         self.may_have_begun = True
+        self.repeatable = False
+        self.outcome: Outcome | None = None
 
     def not_yet(self) -> None:
         """Nothing that the provider could accept has been handed over so far."""
@@ -74,8 +78,9 @@ class Outcome:
 
     @classmethod
     def interrupted(cls, handover: Handover, *, code: str, error: str) -> Outcome:
-        """A delivery that ended without an answer: unknown if it may have begun, else transient."""
-        return cls.failed("unknown" if handover.may_have_begun else "transient", code=code, error=error)
+        """A delivery that ended without an answer: unknown if it may have begun and must not be repeated."""
+        doubtful = handover.may_have_begun and not handover.repeatable
+        return cls.failed("unknown" if doubtful else "transient", code=code, error=error)
 
 
 class Transport(Protocol):
@@ -87,4 +92,23 @@ class Transport(Protocol):
 
     async def aclose(self) -> None:
         """Give back connections. Called once, after the last delivery."""
+        ...
+
+
+@runtime_checkable
+class BatchTransport(Transport, Protocol):
+    """A transport that can hand over up to `batch` messages in one request.
+
+    `idempotent` says that every handover of it may be repeated, so that a delivery that was interrupted can
+    be tried again whoever interrupted it.
+    """
+
+    batch: int
+    idempotent: bool
+
+    async def deliver_many(self, messages: Sequence[Message]) -> None:
+        """Deliver up to `batch` messages and set the `outcome` of each one's handover once it is known.
+
+        A message that is left without one has not been handed over.
+        """
         ...

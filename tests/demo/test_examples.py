@@ -45,7 +45,7 @@ def test_the_story_plays_on_the_application_alone(cluster: Cluster) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"), [(0.25, "0.2s"), (-3, "-3.0s"), (90, "1m 30s"), (86400, "1d"), (187200, "2d 4h")]
+    ("seconds", "words"), [(0.25, "250ms"), (-3, "-3.0s"), (90, "1m 30s"), (86400, "1d"), (187200, "2d 4h")]
 )
 def test_spans_of_time_are_short(seconds: float, words: str) -> None:
     assert format_seconds(seconds) == words
