@@ -107,6 +107,7 @@ class Config:
     channels: tuple[str, ...] = CHANNELS
     console: bool = False
     tick: bool = True
+    watch: bool = False
     concurrency: int = 16
     chunk: int = 100
     lease: float | None = None
@@ -206,6 +207,7 @@ class _Reader:
             channels=self._value("channels", possible, _channels),
             console=console,
             tick=self._value("tick", True, _flag),
+            watch=self._value("watch", False, _flag),
             concurrency=self._value("concurrency", 16, _count),
             chunk=self._value("chunk", 100, _count),
             lease=self._value("lease", None, _optional_seconds),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from dreamlit_sender.backoff import Backoff
 from dreamlit_sender.console import ConsoleTransport
-from dreamlit_sender.database import Database, DatabaseTroubleError, PostgresDatabase, Session
+from dreamlit_sender.database import LANES, Database, DatabaseTroubleError, PostgresDatabase, Session
 from dreamlit_sender.lane import Lane, LaneOptions
 from dreamlit_sender.log import configure_logging, log_event
 from dreamlit_sender.providers import build_provider
@@ -85,7 +85,9 @@ async def run(
     """
     stop = stop or asyncio.Event()
     name = sender_name()
-    database = database or PostgresDatabase(config.dsn.reveal(), name, lease=config.lease)
+    database = database or PostgresDatabase(
+        config.dsn.reveal(), name, lease=config.lease, lanes=("alert",) if config.watch else LANES
+    )
     transports = build_transports(config) if transports is None else transports
     renderer = renderer or ChildRenderer()
     lanes = _build_lanes(config, database, transports, renderer)
@@ -116,7 +118,7 @@ def _build_lanes(
         channel: Lane(channel, database=database, transport=transport, options=options, redact=redact)
         for channel, transport in transports.items()
     }
-    if RENDER in config.channels:
+    if RENDER in config.channels and not config.watch:
         lanes[RENDER] = RenderLane(
             database=database,
             renderer=renderer,
