@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-stop test lint format bench provide provide-tests
+.PHONY: help demo demo-stop test test-faults lint lock audit format bench provide provide-tests
 
 help: ## List the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|' 2>/dev/null \
@@ -20,11 +20,21 @@ demo-stop: ## End everything that `make demo` started
 test: provide-tests ## Run the whole test suite (ARGS="-k name" for a part of it)
 	$(BIN)/python -m pytest -n 2 $(ARGS)
 
+test-faults: provide-tests ## The fault suite in its long form, with a table at the end (FAULT_SECONDS=60 for a shorter held snapshot)
+	DREAMLIT_FAULTS=long $(if $(FAULT_SECONDS),FAULT_SECONDS=$(FAULT_SECONDS)) $(BIN)/python -m pytest -s tests/faults $(ARGS)
+
 lint: $(READY) ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/sqlfluff lint --nocolor --ignore parsing sql
+
+lock: $(READY) ## Renew requirements.lock from pyproject.toml (ARGS="--upgrade" for the newest of everything)
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra dev $(ARGS) \
+	  --custom-compile-command 'make lock' --output-file requirements.lock pyproject.toml
+
+audit: $(READY) ## Ask for known faults of what requirements.lock pins
+	$(BIN)/python .ci/audit.py requirements.lock
 
 format: $(READY) ## Format the Python code
 	$(BIN)/ruff format .
@@ -39,6 +49,6 @@ provide: $(READY)
 provide-tests: $(READY)
 	@$(BIN)/python -m dreamlit_pg.servers provide --tests
 
-$(READY): pyproject.toml .ci/venv
+$(READY): pyproject.toml requirements.lock .ci/venv
 	sh .ci/venv $(VENV)
 	@touch $@

@@ -53,8 +53,12 @@ set local check_function_bodies = off;
 \ir functions/maintain/_ensure_partitions.sql
 \ir functions/maintain/_housekeep.sql
 \ir functions/maintain/_kept_for.sql
+\ir functions/maintain/_low_mark.sql
+\ir functions/maintain/_mark.sql
+\ir functions/maintain/_moment.sql
 \ir functions/maintain/_partitioned_tables.sql
 \ir functions/maintain/_queues.sql
+\ir functions/maintain/_set_low_mark.sql
 
 \ir functions/define/_as_list.sql
 \ir functions/define/_begin_version.sql
@@ -113,6 +117,7 @@ set local check_function_bodies = off;
 \ir functions/define/_table_columns.sql
 \ir functions/define/_unwatch.sql
 \ir functions/define/_watch_table.sql
+\ir functions/define/_withdraw.sql
 \ir functions/define/_workflow.sql
 \ir functions/define/pause.sql
 \ir functions/define/publish.sql
@@ -155,6 +160,7 @@ set local check_function_bodies = off;
 \ir functions/advance/_fail_captured.sql
 \ir functions/advance/_fail_task.sql
 \ir functions/advance/_finish_runs.sql
+\ir functions/advance/_lock_runs.sql
 \ir functions/advance/_note_failures.sql
 \ir functions/advance/_on_duty.sql
 \ir functions/advance/_pass_condition.sql
@@ -199,6 +205,7 @@ set local check_function_bodies = off;
 \ir functions/outbox/_requeue.sql
 \ir functions/outbox/_see_sender.sql
 \ir functions/outbox/_settle_messages.sql
+\ir functions/outbox/_stop_messages.sql
 \ir functions/outbox/_suppress_messages.sql
 \ir functions/outbox/_verdict.sql
 \ir functions/outbox/claim.sql

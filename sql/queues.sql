@@ -19,6 +19,8 @@ begin
     end if;
     execute format('grant select, insert, update, delete on pgmq.%I to dreamlit_owner', 'q_' || v_queue);
     execute format('grant select, insert, update, delete on pgmq.%I to dreamlit_owner', 'a_' || v_queue);
+    -- pgmq lets those who monitor the server read its queues; what waits in ours is somebody's data.
+    execute format('revoke all on pgmq.%I, pgmq.%I from pg_monitor', 'q_' || v_queue, 'a_' || v_queue);
     -- Claimed rows are updated once and deleted soon: leave room on the page, and vacuum early and without a pause.
     execute format(
       'alter table pgmq.%I set (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000, '

@@ -3,6 +3,11 @@ create or replace function dreamlit._advance(p_step_id bigint, p_limit integer d
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_now constant timestamptz := dreamlit._now();
+  v_began_at constant timestamptz := clock_timestamp();
+  v_from constant bigint := dreamlit._low_mark('step_' || p_step_id);
+  v_limit constant integer := coalesce(p_limit, (dreamlit._setting('batch'))::integer);
+  v_count integer;
+  v_last timestamptz;
   v_step dreamlit._steps;
   v_task_ids bigint[];
   v_items jsonb[];
@@ -10,27 +15,33 @@ declare
 begin
   select s.* into v_step from dreamlit._steps as s where s.step_id = p_step_id;
   with due as materialized (
-    select t.task_id, t.run_id, t.item, t.state
+    select t.task_id, t.run_id, t.item, t.state, t.due_at
     from dreamlit._tasks as t
-    where t.step_id = p_step_id and t.due_at <= v_now
+    where t.step_id = p_step_id and t.due_at <= v_now and t.due_at >= dreamlit._moment(v_from)
     order by t.due_at, t.task_id
-    limit coalesce(p_limit, (dreamlit._setting('batch'))::integer)
+    limit v_limit
     for update skip locked
   )
   select
     array_agg(d.task_id order by d.task_id) filter (where d.state = 'due'),
     array_agg(r.payload || coalesce(d.item, '{}') order by d.task_id) filter (where d.state = 'due'),
-    array_agg(d.task_id) filter (where d.state = 'waiting')
-  into v_task_ids, v_items, v_waited
+    array_agg(d.task_id) filter (where d.state = 'waiting'),
+    count(*), max(d.due_at)
+  into v_task_ids, v_items, v_waited, v_count, v_last
   from due as d join dreamlit._runs as r on r.run_id = d.run_id;
 
+  if v_waited is not null and v_task_ids is not null then
+    perform dreamlit._lock_runs(v_waited || v_task_ids);
+  end if;
   perform dreamlit._settle(v_waited, 'done');
   if v_task_ids is not null then
     perform set_config('dreamlit.advancing', 'on', true);
     perform dreamlit._try_step(v_step, v_task_ids, v_items);
     perform set_config('dreamlit.advancing', 'off', true);
   end if;
-  return coalesce(cardinality(v_task_ids), 0) + coalesce(cardinality(v_waited), 0);
+  perform dreamlit._set_low_mark('step_' || p_step_id, v_from,
+    dreamlit._mark(case when v_count < v_limit then v_now else v_last end), v_count < v_limit, v_began_at);
+  return v_count;
 end;
 $$;
 comment on function dreamlit._advance(bigint, integer) is

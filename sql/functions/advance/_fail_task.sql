@@ -1,3 +1,4 @@
+-- A full disk is the server's trouble: the task waits for room, and no attempt of it counts.
 create or replace function dreamlit._fail_task(p_step dreamlit._steps, p_task_id bigint, p_sqlstate text, p_message text)
 returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -5,6 +6,13 @@ declare
   v_error jsonb;
   v_attempt integer;
 begin
+  if p_sqlstate = '53100' then
+    update dreamlit._tasks as t set
+      error = jsonb_build_object('step', p_step.name, 'sqlstate', p_sqlstate, 'message', p_message, 'attempt', t.attempt),
+      due_at = dreamlit._retry_at(p_step.kind, t.attempt + 1)
+    where t.task_id = p_task_id;
+    return;
+  end if;
   update dreamlit._tasks as t set attempt = t.attempt + 1 where t.task_id = p_task_id returning t.attempt into v_attempt;
   v_error := jsonb_build_object('step', p_step.name, 'sqlstate', p_sqlstate, 'message', p_message, 'attempt', v_attempt);
   insert into dreamlit._task_attempts (task_id, run_id, step_id, attempt, error, failed_at)
@@ -17,4 +25,5 @@ begin
 end;
 $$;
 comment on function dreamlit._fail_task(dreamlit._steps, bigint, text, text) is
-  'Counts a failed attempt of a task: it is due again later, or failed for good after the step''s last attempt.';
+  'Counts a failed attempt of a task: it is due again later, or failed for good after the step''s last attempt. Where the disk '
+  'is full (53100) it is only put off.';

@@ -1,4 +1,5 @@
 -- Shared with all workers and senders; an installation or upgrade that waits for it exclusively makes this answer false at once.
+-- A tick that has still to come, noted by a clock that ran ahead, does not count.
 create or replace function dreamlit._on_duty(p_worker text) returns boolean
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -7,7 +8,7 @@ begin
   if not pg_try_advisory_xact_lock_shared(hashtext('dreamlit'), hashtext('install')) then
     return false;
   end if;
-  if not exists (select from dreamlit._workers as w where w.worker = p_worker and w.last_tick_at > v_now - interval '1 second') then
+  if not exists (select from dreamlit._workers as w where w.worker = p_worker and abs(extract(epoch from v_now - w.last_tick_at)) < 1) then
     insert into dreamlit._workers (worker, started_at, last_tick_at) values (p_worker, v_now, v_now)
     on conflict (worker) do update set last_tick_at = excluded.last_tick_at;
   end if;

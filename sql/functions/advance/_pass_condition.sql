@@ -3,12 +3,17 @@ returns table (task_ids bigint[], items jsonb[])
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   v_passed bigint[];
+  v_skipped bigint[];
 begin
   execute format('select array_agg(f.item_id) filter (where f.result) from %s($1, $2) as f', dreamlit._compiled(p_step.if_function, p_publisher))
   into v_passed using p_task_ids, p_items;
   perform dreamlit._check_path();
   v_passed := coalesce(v_passed, '{}');
-  perform dreamlit._settle(array(select u.task_id from unnest(p_task_ids) as u(task_id) where u.task_id <> all (v_passed)), 'skipped');
+  v_skipped := array(select u.task_id from unnest(p_task_ids) as u(task_id) where u.task_id <> all (v_passed));
+  if v_passed <> '{}' and v_skipped <> '{}' then
+    perform dreamlit._lock_runs(p_task_ids);
+  end if;
+  perform dreamlit._settle(v_skipped, 'skipped');
   return query
     select array_agg(u.task_id), array_agg(u.item)
     from unnest(p_task_ids, p_items) as u(task_id, item)

@@ -8,6 +8,7 @@ declare
 begin
   select v.publisher into v_publisher from dreamlit._versions as v where v.version_id = p_step.version_id;
   if p_step.kind = 'trigger' then
+    perform dreamlit._lock_runs(p_task_ids);
     v_failed := dreamlit._fail_captured(p_task_ids);
     v_task_ids := array(select u.task_id from unnest(p_task_ids) as u(task_id) where u.task_id <> all (v_failed) order by u.task_id);
     v_items := dreamlit._trigger_items(v_task_ids);

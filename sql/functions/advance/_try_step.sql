@@ -9,6 +9,7 @@ exception when others then
   if v_count = 1 then
     perform dreamlit._fail_task(p_step, p_task_ids[1], sqlstate, sqlerrm);
   else
+    perform dreamlit._lock_runs(p_task_ids);
     perform dreamlit._try_step(p_step, p_task_ids[: v_count / 2], p_items[: v_count / 2]);
     perform dreamlit._try_step(p_step, p_task_ids[v_count / 2 + 1 :], p_items[v_count / 2 + 1 :]);
   end if;

@@ -1,5 +1,6 @@
 -- Attaching takes SHARE ROW EXCLUSIVE on the user's table, so a trigger that is right already is left alone.
-create or replace function dreamlit._attach_triggers(p_workflow text, p_table regclass, p_operations text[], p_columns jsonb, p_previous_columns jsonb)
+create or replace function dreamlit._attach_triggers(
+  p_workflow text, p_table regclass, p_operations text[], p_columns jsonb, p_previous_columns jsonb, p_tries integer default 5)
 returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -20,10 +21,10 @@ begin
       case when v_row then '' when v_operation = 'insert' then 'referencing new table as dreamlit_new' else 'referencing old table as dreamlit_old' end,
       case when v_row then 'row' else 'statement' end,
       case when v_operation = 'update' then dreamlit._changed_sql(p_table, p_columns) else '' end,
-      dreamlit._trigger_function_name(p_workflow, v_operation)));
+      dreamlit._trigger_function_name(p_workflow, v_operation)), p_tries);
   end loop;
 end;
 $$;
-comment on function dreamlit._attach_triggers(text, regclass, text[], jsonb, jsonb) is
+comment on function dreamlit._attach_triggers(text, regclass, text[], jsonb, jsonb, integer) is
   'Puts the workflow''s triggers on its table as the caller, where they are not there yet as they should be.';
-grant execute on function dreamlit._attach_triggers(text, regclass, text[], jsonb, jsonb) to dreamlit_admin;
+grant execute on function dreamlit._attach_triggers(text, regclass, text[], jsonb, jsonb, integer) to dreamlit_admin;

@@ -3,7 +3,7 @@
 create or replace function dreamlit._compile_anchor(p_name text, p_table regclass, p_columns text[]) returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
-  perform dreamlit._create_function('pg_catalog', p_name || '()', format(
+  perform dreamlit._create_function('pg_catalog, pg_temp', p_name || '()', format(
     E'create function %s() returns setof jsonb language sql stable\nbegin atomic\n  select jsonb_build_object(%s) from %s as dreamlit_table;\nend',
     p_name,
     (select string_agg(format('%L, dreamlit_table.%I', c.name, c.name), ', ') from unnest(p_columns) as c(name)),

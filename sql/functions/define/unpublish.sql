@@ -7,10 +7,7 @@ begin
   update dreamlit._workflows as w set state = 'unpublished', state_changed_at = dreamlit._now()
   where w.workflow_id = v_workflow.workflow_id and w.state <> 'unpublished';
   perform dreamlit._audit('unpublish', v_workflow.workflow_id);
-  perform dreamlit._unwatch(v_workflow.name, o.operation) from unnest(array['insert', 'update', 'delete']) as o(operation);
-  if cancel_runs then
-    perform dreamlit._cancel_runs(array(select r.run_id from dreamlit._runs as r where r.workflow_id = v_workflow.workflow_id order by r.run_id));
-  end if;
+  perform dreamlit._withdraw(v_workflow, cancel_runs);
   perform dreamlit._drop_unused_versions(cancel_runs);
   return query select count(*) from dreamlit._runs as r where r.workflow_id = v_workflow.workflow_id;
 end;

@@ -4,12 +4,15 @@ create or replace function dreamlit._launch_runs(p_limit integer default 2000, p
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_now constant timestamptz := dreamlit._now();
+  v_began_at constant timestamptz := clock_timestamp();
+  v_from constant bigint := case when p_msg_id is null then dreamlit._low_mark('events') end;
   v_count integer;
+  v_last bigint;
 begin
   with locked as materialized (
     select q.msg_id, case when jsonb_typeof(q.headers -> 'events') = 'number' then least(greatest((q.headers -> 'events')::numeric, 1), p_limit) else 1 end as events
     from pgmq.q_dreamlit_events as q
-    where q.msg_id between coalesce(p_msg_id, 0) and coalesce(p_msg_id, 9223372036854775807)
+    where q.msg_id between coalesce(p_msg_id, v_from, 0) and coalesce(p_msg_id, 9223372036854775807)
     order by q.msg_id limit p_limit
     for update skip locked
   ), chosen as (
@@ -54,6 +57,8 @@ begin
     from events as e
     cross join lateral (
       select f.tasks from first_steps as f where f.version_id = e.version_id and f.failed = (e.error is not null) limit 1) as f
+    -- Keys in one order: an insert waits for another transaction's of the same key, and two launches must not wait in a circle.
+    order by e.key is not null, case when e.key is not null then e.workflow_id end, e.key collate "C", e.event_id
     on conflict (workflow_id, key) where key is not null do nothing
     returning run_id, event_id, version_id, last_error is not null as failed
   ), opened as (
@@ -66,7 +71,11 @@ begin
     from events as e
     where not exists (select from created as c where c.event_id = e.event_id)
   )
-  select (select count(*) from events) + (select count(*) from strange) into v_count;
+  select (select count(*) from events) + (select count(*) from strange), (select max(c.msg_id) from chosen as c)
+  into v_count, v_last;
+  if p_msg_id is null then
+    perform dreamlit._set_low_mark('events', v_from, v_last + 1, v_count < p_limit, v_began_at);
+  end if;
   return v_count;
 end;
 $$;

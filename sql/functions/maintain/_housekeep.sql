@@ -1,12 +1,13 @@
 -- Called all the time, does something every few seconds: one row says when each chore was last done, and who holds it does it.
--- A chore that fails is tried again when it is due next, so that it never keeps the others from being done.
+-- A chore that fails is tried again when it is due next, so that it never keeps the others from being done. One that is
+-- due later than its interval was put off by a clock that ran ahead.
 create or replace function dreamlit._housekeep() returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_chore text;
 begin
   select c.chore into v_chore from dreamlit._chores as c
-  where c.due_at <= clock_timestamp() order by c.due_at limit 1 for update skip locked;
+  where c.due_at <= clock_timestamp() or c.due_at > clock_timestamp() + c.every order by c.due_at limit 1 for update skip locked;
   if not found then
     return;
   end if;

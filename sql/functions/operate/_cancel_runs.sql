@@ -2,11 +2,18 @@
 -- meets the mark when it counts them off the run; a message that it posts meanwhile is stopped when a sender claims it.
 create or replace function dreamlit._cancel_runs(p_run_ids bigint[]) returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
-begin
-  perform dreamlit._cancel_messages(array(
+declare
+  v_messages constant bigint[] := array(
     select m.message_id from dreamlit._messages as m
-    where m.run_id = any (p_run_ids) and m.state in ('queued', 'uncertain', 'held') order by m.message_id));
+    where m.run_id = any (p_run_ids) and m.state in ('queued', 'uncertain', 'held') order by m.message_id);
+begin
+  -- All of it before the first task ends: with that end the first runs would be locked.
+  perform dreamlit._lock_outbox(v_messages);
+  perform h.message_id from dreamlit._held_messages as h where h.message_id = any (v_messages) order by h.message_id for update;
+  perform t.task_id from dreamlit._tasks as t
+  where t.task_id in (select m.task_id from dreamlit._messages as m where m.message_id = any (v_messages)) order by t.task_id for update;
   perform r.run_id from dreamlit._runs as r where r.run_id = any (p_run_ids) order by r.run_id for update;
+  perform dreamlit._cancel_messages(v_messages);
   update dreamlit._runs as r set cancelling = true where r.run_id = any (p_run_ids);
   perform dreamlit._cancel_tasks(p_run_ids);
   perform dreamlit._audit('cancel run', r.workflow_id, r.run_id)

@@ -1,4 +1,4 @@
--- Lock order: runs by id. A run whose key another open run bears stays closed: its neighbours must not fail with it.
+-- Lock order: runs by id, then keys in the order of _launch_runs. A run whose key another open run bears stays closed: its neighbours must not fail with it.
 create or replace function dreamlit._reopen_runs(p_run_ids bigint[]) returns bigint[]
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -20,12 +20,15 @@ begin
     overriding system value
     select h.run_id, h.event_id, h.workflow_id, h.version_id, h.key, h.operation, h.payload, h.occurred_at, h.started_at, 0, h.done_tasks, h.skipped_tasks, h.failed_tasks
     from history as h
+    order by h.workflow_id, h.key collate "C", h.run_id
     returning run_id
   )
   select array_agg(r.run_id) into v_reopened from reopened as r;
   return coalesce(v_open, '{}') || coalesce(v_reopened, '{}');
+exception when unique_violation then
+  raise exception using errcode = 'DL003', message = 'a run with the same key has just been started', hint = 'do it again';
 end;
 $$;
 comment on function dreamlit._reopen_runs(bigint[]) is
   'Locks runs with failed tasks, bringing back from the history those that have finished, and returns them; of several with one '
-  'key the first, and none if another run with the key is open.';
+  'key the first, and none if another run with the key is open. Raises DL003 if one with the key was started meanwhile.';

@@ -1,12 +1,14 @@
 -- Two things are looked at once more before a message leaves: its run was being cancelled while it was posted, which cancel_run
 -- could not see; its recipient has been suppressed since, so an unsubscribe beats a queued message.
-create or replace function dreamlit._claim_messages(p_queue text, p_quantity integer, p_lease interval, p_sender text)
-returns table (message_id bigint, attempt integer, content jsonb, lease_until timestamptz)
+create or replace function dreamlit._claim_messages(
+  p_queue text, p_quantity integer, p_lease interval, p_sender text,
+  out claimed dreamlit._claimed[], out cancelled bigint[], out suppressed bigint[])
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-  v_cancelled bigint[];
-  v_suppressed bigint[];
-  v_claimed dreamlit._claimed[];
+  v_began_at constant timestamptz := clock_timestamp();
+  v_from constant bigint := dreamlit._low_mark(p_queue);
+  v_count integer;
+  v_last timestamptz;
 begin
   execute format($sql$
     with leased as (%s), looked as (
@@ -19,13 +21,13 @@ begin
     )
     select array_agg(k.msg_id) filter (where k.cancelled),
       array_agg(k.msg_id) filter (where k.suppressed and not k.cancelled),
-      array_agg((k.msg_id, k.read_ct, k.content, k.vt)::dreamlit._claimed order by k.msg_id) filter (where not k.cancelled and not k.suppressed)
+      array_agg((k.msg_id, k.read_ct, k.content, k.vt)::dreamlit._claimed order by k.msg_id) filter (where not k.cancelled and not k.suppressed),
+      (select count(*) from leased), (select max(l.ready_at) from leased as l)
     from looked as k $sql$, dreamlit._lease_sql(p_queue))
-  into v_cancelled, v_suppressed, v_claimed using p_quantity, p_lease, p_sender;
-  perform dreamlit._cancel_messages(v_cancelled);
-  perform dreamlit._suppress_messages(p_queue, v_suppressed);
-  return query select c.message_id, c.attempt, c.content, c.lease_until from unnest(v_claimed) as c;
+  into cancelled, suppressed, claimed, v_count, v_last using p_quantity, p_lease, p_sender, v_from;
+  perform dreamlit._set_low_mark(
+    p_queue, v_from, dreamlit._mark(case when v_count < p_quantity then dreamlit._now() else v_last end), v_count < p_quantity, v_began_at);
 end;
 $$;
 comment on function dreamlit._claim_messages(text, integer, interval, text) is
-  'Leases messages of one queue; those of a run being cancelled are cancelled instead, those to suppressed addresses suppressed.';
+  'Leases messages of one queue: those to be delivered, and the ids of those to be cancelled or suppressed instead.';

@@ -8,6 +8,11 @@ language sql set search_path = pg_catalog, pg_temp as $$
     ) with ordinality as j(message_id, attempt, outcome, fault, code, error, retry_after, provider, provider_id, content, n)
   ), outbox as (
     select o.* from dreamlit._lock_outbox(array(select r.message_id from results as r)) as o
+  ), held as (
+    -- After the outbox rows. Locked, so that what a person releases at this moment is not also settled here.
+    select h.message_id, h.created_at from dreamlit._held_messages as h
+    where h.message_id in (select r.message_id from results as r) and (select count(*) from outbox) >= 0
+    order by h.message_id for update
   )
   select coalesce(array_agg((
     r.message_id, m.created_at, o.queue, m.channel, coalesce(m.task_id, (o.message ->> 'task_id')::bigint), r.attempt,
@@ -24,9 +29,9 @@ language sql set search_path = pg_catalog, pg_temp as $$
     end)::dreamlit._result order by r.n), '{}')
   from results as r
   left join outbox as o on o.message_id = r.message_id
-  left join dreamlit._held_messages as u on u.message_id = r.message_id
+  left join held as u on u.message_id = r.message_id
   left join dreamlit._messages as m on m.message_id = r.message_id and m.created_at = coalesce((o.message ->> 'created_at')::timestamptz, u.created_at)
   left join dreamlit._steps as s on s.step_id = m.step_id;
 $$;
 comment on function dreamlit._read_results(text, jsonb) is
-  'Returns a report''s results with their outbox rows, which it locks, and the verdict on each.';
+  'Returns a report''s results with their outbox rows, which it locks as it does held ones, and the verdict on each.';

@@ -12,6 +12,9 @@ begin
   from unnest(p_results) as r
   where r.verdict <> 'stale' and (r.outcome = 'rendered' or (r.outcome = 'failed' and r.fault = 'recipient'));
 
+  perform t.task_id from dreamlit._tasks as t
+  where t.task_id in (select r.task_id from unnest(p_results) as r where r.verdict <> 'stale') order by t.task_id for update;
+  perform dreamlit._lock_runs(array(select r.task_id from unnest(p_results) as r where r.verdict <> 'stale' and r.outcome = 'failed' and r.fault = 'recipient'));
   for v_step in
     select s.* from dreamlit._steps as s where s.step_id in (
       select t.step_id from unnest(p_results) as r join dreamlit._tasks as t on t.task_id = r.task_id)

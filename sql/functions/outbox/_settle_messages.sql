@@ -31,6 +31,9 @@ begin
   into v_done, v_failed, v_errors
   from counted as c join dreamlit._steps as s on s.step_id = c.step_id
   where c.open_messages <= 0;
+  if v_done is not null and v_failed is not null then
+    perform dreamlit._lock_runs(v_done || v_failed);
+  end if;
   perform dreamlit._settle(v_done, 'done');
   perform dreamlit._settle(v_failed, 'failed', v_errors);
 end;

@@ -1,5 +1,5 @@
 -- Lock order: the caller holds the outbox rows; messages, tasks, runs.
-create or replace function dreamlit._suppress_messages(p_queue text, p_message_ids bigint[]) returns void
+create or replace function dreamlit._suppress_messages(p_message_ids bigint[]) returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   v_results dreamlit._result[];
@@ -8,7 +8,7 @@ begin
   if p_message_ids is null then
     return;
   end if;
-  perform dreamlit._dequeue(p_queue, p_message_ids);
+  perform dreamlit._dequeue(q.queue, p_message_ids) from dreamlit._queues() as q where q.queue not in ('dreamlit_events', 'dreamlit_render');
   v_result.verdict := 'suppressed';
   for v_result.message_id, v_result.task_id in
     update dreamlit._messages as m set state = 'suppressed', settled_at = dreamlit._now()
@@ -20,5 +20,5 @@ begin
   perform dreamlit._settle_messages(v_results);
 end;
 $$;
-comment on function dreamlit._suppress_messages(text, bigint[]) is
-  'Takes claimed messages to suppressed addresses off their queue and settles them as suppressed.';
+comment on function dreamlit._suppress_messages(bigint[]) is
+  'Takes claimed messages to suppressed addresses off their queues and settles them as suppressed.';

@@ -10,6 +10,9 @@ declare
   v_queue text;
   v_left integer := least($3, 1000);
   v_rows integer;
+  v_claimed record;
+  v_cancelled bigint[];
+  v_suppressed bigint[];
 begin
   perform dreamlit._check_release($6);
   perform dreamlit._check_claim($1, $3, v_lease, $5);
@@ -25,11 +28,15 @@ begin
     if $1 = 'render' then
       return query select * from dreamlit._claim_renderings(v_left, v_lease, $2);
     else
-      return query select c.message_id, c.attempt, c.content, null::jsonb, c.lease_until from dreamlit._claim_messages(v_queue, v_left, v_lease, $2) as c;
+      select * into v_claimed from dreamlit._claim_messages(v_queue, v_left, v_lease, $2);
+      v_cancelled := v_cancelled || v_claimed.cancelled;
+      v_suppressed := v_suppressed || v_claimed.suppressed;
+      return query select c.message_id, c.attempt, c.content, null::jsonb, c.lease_until from unnest(v_claimed.claimed) as c;
     end if;
     get diagnostics v_rows = row_count;
     v_left := v_left - v_rows;
   end loop;
+  perform dreamlit._stop_messages(v_cancelled, v_suppressed);  -- once, when no lane is left to lock
 end;
 $$;
 comment on function dreamlit.claim(text, text, integer, interval, text[], text) is
