@@ -6,3 +6,6 @@ comment on column dreamlit._workflows.redirect is
 comment on column dreamlit._releases.breaking is 'Whether senders of earlier releases must not work for a database of this release.';
 comment on column dreamlit._senders.release is 'The release of dreamlit-pg that it runs; null where it is too old to say.';
 comment on column dreamlit._held_messages.reason is 'uncertain: it may have arrived; sandbox: its workflow is in the sandbox.';
+comment on column dreamlit._held_messages.claims is 'How often it had been claimed: the claims after its release count on from there.';
+comment on column dreamlit._versions.unused_since is
+  'When nothing was seen to use it any more: its functions go when all transactions of that moment have ended.';

@@ -208,6 +208,7 @@ set local check_function_bodies = off;
 \ir functions/outbox/_stop_messages.sql
 \ir functions/outbox/_suppress_messages.sql
 \ir functions/outbox/_verdict.sql
+\ir functions/outbox/_without_suppressed.sql
 \ir functions/outbox/claim.sql
 \ir functions/outbox/report.sql
 
@@ -232,6 +233,7 @@ set local check_function_bodies = off;
 \ir functions/operate/_reopen_run.sql
 \ir functions/operate/_reopen_runs.sql
 \ir functions/operate/_repeat_events.sql
+\ir functions/operate/_retriable_runs.sql
 \ir functions/operate/_retry_runs.sql
 \ir functions/operate/_setting_fault.sql
 \ir functions/operate/_take_held.sql
@@ -270,6 +272,7 @@ set local check_function_bodies = off;
 \ir functions/erase/_erase_open_tasks.sql
 \ir functions/erase/_erase_waiting_events.sql
 \ir functions/erase/_erased_error.sql
+\ir functions/erase/_lock_person.sql
 \ir functions/erase/_mentions.sql
 \ir functions/erase/_person_runs.sql
 \ir functions/erase/erase_person.sql

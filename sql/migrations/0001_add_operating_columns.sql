@@ -7,6 +7,7 @@ alter table dreamlit._held_messages rename constraint _uncertain_messages_pkey t
 alter table dreamlit._held_messages
   alter column workflow_id drop not null,
   add column reason text not null default 'uncertain',
+  add column claims integer not null default 0,
   add constraint _held_messages_reason_check check (reason in ('uncertain', 'sandbox'));
 alter table dreamlit._held_messages alter column reason drop default;
 create index _held_messages_workflow_id_idx on dreamlit._held_messages (workflow_id);
@@ -29,6 +30,7 @@ alter table dreamlit._messages
 alter table dreamlit._releases add column breaking boolean not null default false;
 alter table dreamlit._senders add column release text;
 alter table dreamlit._attempts add column message_created_at timestamptz;
+alter table dreamlit._versions add column unused_since xid8;
 
 -- Functions whose result has other columns now cannot be replaced in place.
 drop function dreamlit._partitioned_tables();

@@ -4,6 +4,7 @@ create table if not exists dreamlit._held_messages (
   workflow_id bigint,
   held_at timestamptz not null,
   reason text not null,
+  claims integer not null default 0,
   constraint _held_messages_reason_check check (reason in ('uncertain', 'sandbox'))
 );
 create index if not exists _held_messages_workflow_id_idx on dreamlit._held_messages (workflow_id);

@@ -8,6 +8,7 @@ create table if not exists dreamlit._versions (
   operations text[] not null,
   published_at timestamptz not null default now(),
   compiled boolean not null default true,
+  unused_since xid8,
   constraint _versions_version_key unique (workflow_id, version)
 );
 comment on table dreamlit._versions is

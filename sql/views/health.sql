@@ -5,7 +5,9 @@ with paused as (
   -- The age of what could be taken now: a retry that is due later, or what a paused workflow keeps back, is not late.
   select 'events' as name, (select count(*) from pgmq.q_dreamlit_events) as depth, (select min(q.enqueued_at) from pgmq.q_dreamlit_events as q) as oldest
   union all
-  select 'render', (select count(*) from pgmq.q_dreamlit_render), (select min(q.vt) from pgmq.q_dreamlit_render as q where q.vt <= dreamlit._now())
+  select 'render', (select count(*) from pgmq.q_dreamlit_render), (
+    select min(q.vt) from pgmq.q_dreamlit_render as q
+    where q.vt <= dreamlit._now() and not exists (select from paused as p where p.workflow_id = (q.message -> 'workflow_id')::bigint and p.paused))
   union all
   select o.channel || ' ' || o.lane, count(x.message_id), min(x.ready_at) filter (
     where x.ready_at <= dreamlit._now() and not coalesce(x.headers ? 'started_at', false)

@@ -286,6 +286,7 @@ def _finish(superuser: Connection, connect: Connect) -> None:
     sender = Sender(connect("sender"), "last")
     superuser.execute("select dreamlit.resume(name) from dreamlit._workflows where state = 'paused'")
     superuser.execute("update dreamlit._workflows set sandbox = false")
+    superuser.execute("select dreamlit.set_setting('batch', '1000')")
     for days in range(30):
         shift_clock(superuser, f"{days} days")
         superuser.execute("select dreamlit._ensure_partitions()")
@@ -321,7 +322,7 @@ def test_everybody_at_once_and_nobody_in_a_circle(
         crowd.add("admin" if labour == "workers" else "sender", _labour if labour == "workers" else _tick, seed=n)
         crowd.add("sender", _serve, seed=10 + n)
     for n in range(3):
-        crowd.add("app", _write, seed=20 + n, pause=0.02)
+        crowd.add("app", _write, seed=20 + n, pause=0.05)
     for n in range(2):
         crowd.add("admin", _operate, seed=30 + n, pause=0.01)
     crowd.add("admin", _define, seed=40, pause=0.1)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import count
@@ -22,7 +23,7 @@ from psycopg.conninfo import make_conninfo
 from tests.conftest import BASE, _make_base, _unschedule
 from tests.faults.ledger import KINDS, Account, Application, Ledger, balance, close_quietly, read_facts
 from tests.faults.servers import Receivers
-from tests.helpers import Connection, publish, rows, value, wait_until
+from tests.helpers import PATIENCE, Connection, publish, rows, value, wait_until
 
 from dreamlit_pg.cluster import SUPERUSER, Cluster
 
@@ -178,10 +179,13 @@ class Scene:
 
     def drain(self) -> None:
         """Return once nothing is under way any more: each order has its message, and each message its end."""
-        try:
-            wait_until(self._is_settled)
-        except AssertionError:
-            raise AssertionError(f"it did not drain: {self._left()}\n{self.end_of_log()}") from None
+        left, deadline = self._left(), time.monotonic() + PATIENCE
+        while left["events"] or left["queued"] or left["tasks"] or left["messages"] != left["orders"]:
+            assert time.monotonic() < deadline, f"it does not drain: {left}\n{self.end_of_log()}"
+            time.sleep(0.05)
+            before, left = left, self._left()
+            if left != before:
+                deadline = time.monotonic() + PATIENCE
 
     def account(self, name: str = "") -> Account:
         """Let everything drain, and return the account, in which nothing may breach the promise."""
@@ -202,10 +206,6 @@ class Scene:
         """A message's state, and how often it arrived."""
         (message,) = read_facts(self.superuser).messages[token]
         return message["state"], self.deliveries.count(token=token)
-
-    def _is_settled(self) -> bool:
-        left = self._left()
-        return left["events"] == left["queued"] == left["tasks"] == 0 and left["messages"] == left["orders"]
 
     def _left(self) -> dict[str, int]:
         try:

@@ -63,13 +63,18 @@ _QUERIES = [
     "select null::integer as n where false",
 ]
 _IFS = ["true", "false", "null::boolean", "trigger.n > 1", "1 / (trigger.n - 1) >= 0"]
-_RECIPIENTS = ["{{ trigger.email }}", "{{ trigger.email }}, second@example.com", "{{ trigger.email.nothing.at_all }}"]
+_RECIPIENTS = [
+    "{{ trigger.email }}, second@example.com",
+    "{{ trigger.email }}",
+    "always@example.com",
+    "{{ trigger.email.nothing.at_all }}",
+]
 
 
 @st.composite
 def _steps(draw: st.DrawFn) -> list[dict[str, Any]]:
     steps: list[dict[str, Any]] = []
-    for position in range(draw(st.integers(1, 5))):
+    for position in range(draw(st.integers(2, 6))):
         above = ["trigger", *(step["id"] for step in steps)]
         # Most often below the step before: deep trees are where a run lives long.
         parent = draw(st.sampled_from([above[-1], *above]))
@@ -92,10 +97,12 @@ def _kind(content: dict[str, Any], *, sending: bool = False) -> st.SearchStrateg
     return st.fixed_dictionaries(required, optional=optional)
 
 
+_EMAIL = st.sampled_from(_RECIPIENTS).flatmap(
+    lambda to: _kind({"email": {"to": to, "subject": "{{ trigger.n }}", "text": "Hi"}}, sending=True)
+)
 _STEP: st.SearchStrategy[dict[str, Any]] = st.one_of(
-    st.sampled_from(_RECIPIENTS).flatmap(
-        lambda to: _kind({"email": {"to": to, "subject": "{{ trigger.n }}", "text": "Hi"}}, sending=True)
-    ),
+    _EMAIL,
+    _EMAIL,  # most of what can go wrong goes wrong with messages
     st.just({"slack": {"channel": "#all", "text": "{{ trigger.n }}"}}).flatmap(
         lambda content: _kind(content, sending=True)
     ),
@@ -106,16 +113,16 @@ _STEP: st.SearchStrategy[dict[str, Any]] = st.one_of(
 
 
 @st.composite
-def definitions(draw: st.DrawFn, name: str) -> Published:
-    """A workflow of that name with one to five steps in a random tree."""
-    operations = draw(st.sampled_from(_OPERATIONS))
+def definitions(draw: st.DrawFn, name: str, *, always: bool = False) -> Published:
+    """A workflow of that name with two to six steps in a random tree; `always` runs whenever a row is written."""
+    operations = _OPERATIONS[0] if always else draw(st.sampled_from(_OPERATIONS))
     # Where a row is new on one operation and old on another, `trigger` is the one that is there.
     row = "old" if operations == ["delete"] else "new" if "delete" not in operations else None
-    condition, matches = draw(st.sampled_from(_CONDITIONS if row else _CONDITIONS[:1]))
+    condition, matches = draw(st.sampled_from(_CONDITIONS if row and not always else _CONDITIONS[:1]))
     trigger: dict[str, Any] = {"table": "public.things", "on": operations}
     if condition is not None:
         trigger["when"] = condition.format(row=row)
-    if row == "new" and draw(st.booleans()):
+    if row == "new" and not always and draw(st.booleans()):
         trigger["key"] = "new.grp"
     return Published(
         definition={"workflow": name, "trigger": trigger, "steps": draw(_steps())}, matches=matches

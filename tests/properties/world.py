@@ -90,6 +90,8 @@ class World:
     def pass_time(self, interval: str) -> None:
         """Let so much time pass. No day begins without its partitions: the worker looks after them all the time."""
         self.superuser.execute("update public.clock set at = at + %s::interval", [interval])
+        for session in (self.superuser, *(sender.connection for sender in self.senders)):
+            session.execute("reset all")  # what a session remembers for a second of the real clock
         self.superuser.execute("select dreamlit._ensure_partitions()")
 
     def work(self) -> None:

@@ -26,4 +26,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
         else p_alert.detail ->> 'hint' end as command
   ) as t;
 $$;
-comment on function dreamlit._alert_text(dreamlit._alerts) is 'Returns what the owner is told: the trouble, the count, the error and the command that helps.';
+comment on function dreamlit._alert_text(dreamlit._alerts) is
+  'Returns what the owner is told: the trouble, the count, the error and the command that helps.';
+-- A view's functions are called with the rights of whoever reads it.
+grant execute on function dreamlit._alert_text(dreamlit._alerts) to dreamlit_admin, dreamlit_reader;

@@ -32,7 +32,6 @@ begin
     state_changed_at = case when state = 'unpublished' then dreamlit._now() else state_changed_at end
   where workflow_id = p_workflow_id;
   perform dreamlit._audit('publish', p_workflow_id, p_detail => jsonb_build_object('version', p_version, 'publisher', p_publisher));
-  perform dreamlit._drop_unused_versions();
 end;
 $$;
 comment on function dreamlit._save_version(bigint, bigint, integer, jsonb, name, jsonb) is

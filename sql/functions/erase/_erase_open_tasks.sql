@@ -13,6 +13,7 @@ begin
     where t.item::text ~* p_mentions and (t.state <> 'sending' or t.open_messages <= 0) order by t.task_id for update
   ) as t;
   perform dreamlit._settle(v_tasks, 'skipped');
+  update dreamlit._tasks as t set error = dreamlit._erased_error(t.error, p_mentions) where t.error::text ~* p_mentions;
   return coalesce(cardinality(v_tasks), 0);
 end;
 $$;

@@ -1,4 +1,4 @@
--- Lock order as everywhere: event queue, outbox rows, held messages, messages, tasks, runs; then what is over.
+-- Lock order as everywhere: event queue, then _lock_person takes outbox rows, held messages, tasks and runs; then what is over.
 create or replace function dreamlit.erase_person(address text) returns table (what text, erased bigint)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -8,7 +8,7 @@ begin
   what := 'waiting events';
   erased := dreamlit._erase_waiting_events(v_mentions);
   return next;
-  v_runs := dreamlit._person_runs($1);
+  v_runs := dreamlit._lock_person($1, v_mentions);
   what := 'open runs cancelled';
   select count(*) into erased from dreamlit._runs as r where r.run_id = any (v_runs) and not r.cancelling;
   perform dreamlit._cancel_runs(array(select r.run_id from dreamlit._runs as r where r.run_id = any (v_runs) order by r.run_id));

@@ -1,10 +1,12 @@
 -- Only whole days that are over for longer than they are kept; a day of messages with an open one among them stays. One
--- partition a transaction: dropping one locks its parent until the commit, and others must not wait for the rest of them.
+-- partition a transaction: dropping one locks its parent until the commit, and others must not wait for the rest of them. Nor do
+-- they wait behind us for more than 100 ms: a table that somebody reads is not asked for again at once.
 create or replace function dreamlit._drop_old_partition() returns text
 language plpgsql security definer set search_path = pg_catalog, pg_temp set lock_timeout = '100ms' as $$
 declare
   v_partition record;
   v_open boolean := false;
+  v_busy text[] := '{}';
 begin
   for v_partition in
     select c.relname, t.table_name
@@ -15,15 +17,16 @@ begin
       < ((dreamlit._now() - dreamlit._kept_for(t.keep)) at time zone 'UTC')::date end
     order by right(c.relname, 8), c.relname
   loop
-    if v_partition.table_name = '_messages' then
-      execute format('select exists (select from dreamlit.%I as m where m.state in (''queued'', ''uncertain'', ''held''))', v_partition.relname) into v_open;
-      continue when v_open;
-    end if;
+    continue when v_partition.table_name = any (v_busy);
     begin
+      if v_partition.table_name = '_messages' then
+        execute format('select exists (select from dreamlit.%I as m where m.state in (''queued'', ''uncertain'', ''held''))', v_partition.relname) into v_open;
+        continue when v_open;
+      end if;
       execute format('drop table dreamlit.%I', v_partition.relname);
-      return v_partition.relname;
+      return v_partition.relname::text;
     exception when lock_not_available then
-      null;  -- somebody reads it just now; the next one, or the next hour, will do
+      v_busy := v_busy || v_partition.table_name::text;  -- somebody reads it just now; another table, or the next hour, will do
     end;
   end loop;
   return null;

@@ -6,7 +6,7 @@ declare
   v_workflow_id bigint;
 begin
   if p_workflow is null and p_since is null then
-    raise exception using errcode = 'DL001', message = 'neither a workflow nor a time is given', hint = 'name the workflow, or since when: now() - interval ''1 hour''';
+    raise exception using errcode = 'DL001', message = 'neither a workflow nor a time is given', hint = 'name the workflow, or since when';
   end if;
   if p_workflow is not null then
     v_workflow_id := (dreamlit._workflow(p_workflow)).workflow_id;

@@ -18,7 +18,7 @@ begin
     raise exception using errcode = 'DL003',
       message = format(case when v_run.erased then 'run %s has been erased'
         when exists (select from dreamlit._runs as r where r.workflow_id = v_run.workflow_id and r.key = v_run.key) then 'another run with the key of run %s is open'
-        else 'run %s has just been retried' end, p_run_id),
+        else 'run %s has just been retried, or what failed of it is kept no longer' end, p_run_id),
       hint = 'look in dreamlit.runs; wait for the other''s end, or cancel it';
   end if;
 end;

@@ -6,13 +6,13 @@ declare
   v_reopened bigint[];
 begin
   select array_agg(r.run_id) into v_open
-  from (select r.run_id from dreamlit._runs as r where r.run_id = any (p_run_ids) and r.failed_tasks > 0 and not r.payload ? 'erased' order by r.run_id for update) as r;
+  from (
+    select r.run_id from dreamlit._runs as r
+    where r.run_id = any (array(select t.run_id from dreamlit._retriable_runs(p_run_ids) as t)) and r.failed_tasks > 0
+    order by r.run_id for update) as r;
   with history as (
     delete from dreamlit._run_history as h
-    where h.run_id = any (p_run_ids) and h.failed_tasks > 0 and not h.payload ? 'erased'
-      and not exists (select from dreamlit._runs as r where r.workflow_id = h.workflow_id and r.key = h.key)
-      and h.run_id = any (array(
-        select min(f.run_id) from dreamlit._run_history as f where f.run_id = any (p_run_ids) group by f.workflow_id, f.key, case when f.key is null then f.run_id end))
+    where h.run_id = any (array(select t.run_id from dreamlit._retriable_runs(p_run_ids) as t))
     returning h.*
   ), reopened as (
     insert into dreamlit._runs (

@@ -9,7 +9,7 @@ declare
   v_created_at timestamptz[];
 begin
   with failed as (
-    delete from dreamlit._task_history as h where h.run_id = any (p_run_ids) and h.state = 'failed'
+    delete from dreamlit._task_history as h where h.run_id = any (p_run_ids) and h.state = 'failed' and not coalesce(h.item ? 'erased', false)
     returning h.*
   ), messages as (
     select m.task_id, count(*)::integer as failed from dreamlit._messages as m

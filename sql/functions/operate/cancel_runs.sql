@@ -8,7 +8,9 @@ declare
     join dreamlit._runs as r on r.run_id = m.run_id order by m.run_id);
   v_messages bigint;
 begin
-  select count(*) into v_messages from dreamlit._messages as m where m.run_id = any (v_runs) and m.state in ('queued', 'uncertain', 'held');
+  select count(*) into v_messages from dreamlit._messages as m
+  where m.run_id = any (v_runs) and m.state in ('queued', 'uncertain', 'held')
+    and not exists (select from dreamlit._outbox as o where o.message_id = m.message_id and o.headers ? 'started_at');
   if not dry_run and v_runs <> '{}' then
     perform dreamlit._cancel_runs(v_runs);
   end if;

@@ -1,7 +1,7 @@
 create or replace function dreamlit.discard_messages(workflow text, reason text default 'sandbox', dry_run boolean default false) returns bigint
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
-  v_ids constant bigint[] := dreamlit._held($1, $2);
+  v_ids constant bigint[] := dreamlit._held($1, $2, not $3);
 begin
   if not dry_run and v_ids <> '{}' then
     perform dreamlit._discard_messages(v_ids, false);

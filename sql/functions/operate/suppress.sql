@@ -5,7 +5,7 @@ begin
   values (dreamlit._address_hash($1), dreamlit._check_address($1), $2, dreamlit._now())
   on conflict on constraint _suppressions_pkey do nothing;
   if found then
-    perform dreamlit._audit('suppress', p_detail => jsonb_build_object('reason', $2));
+    perform dreamlit._audit('suppress');
   end if;
   return found;
 end;

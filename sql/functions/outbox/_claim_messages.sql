@@ -12,7 +12,9 @@ declare
 begin
   execute format($sql$
     with leased as (%s), looked as (
-      select l.msg_id, l.read_ct, l.vt, m.content, coalesce(r.cancelling, false) as cancelled,
+      select l.msg_id, l.read_ct, l.vt, coalesce(r.cancelling, false) as cancelled,
+        case when m.channel = 'email' and exists (select from dreamlit._suppressions)
+          and (m.content -> 'cc' <> '[]' or m.content -> 'bcc' <> '[]') then dreamlit._without_suppressed(m.content) else m.content end as content,
         case when m.channel = 'email' and exists (select from dreamlit._suppressions)
           then exists (select from dreamlit._suppressions as s where s.address_hash = dreamlit._address_hash(m.recipient)) else false end as suppressed
       from leased as l
