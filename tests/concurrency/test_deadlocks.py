@@ -103,7 +103,7 @@ def _write(app: Connection, dice: random.Random) -> int:
             table, count = dice.choice(TABLES), dice.choice([1, 1, 3, 20])
             app.execute(
                 f"insert into public.{table} (n, grp, email) select {dice.randint(0, 30)} + g, (g % 7)::text,"  # noqa: S608
-                f" 'user' || g || '@example.com' from generate_series(1, {count}) as g".encode()
+                f" '{'visitor' if table == 'visits' else 'user'}' || g || '@example.com' from generate_series(1, {count}) as g".encode()
             )
             changes += count if table == "visits" else 0
             if dice.random() < 0.3:
@@ -180,6 +180,10 @@ def _operate(admin: Connection, dice: random.Random) -> None:
             ("select dreamlit.rerun(%s)", [run]),
             ("select dreamlit.release(%s)", [held]),
             ("select dreamlit.discard(%s)", [held]),
+            ("select * from dreamlit.cancel_runs(%s, now() - interval '200 milliseconds')", [name]),
+            ("select dreamlit.release_messages(%s)", [name]),
+            ("select dreamlit.discard_messages(%s)", [name]),
+            ("select * from dreamlit.erase_person(%s)", [f"user{dice.randint(1, 20)}@example.com"]),
             ("select dreamlit.set_sandbox(%s, true)", [name]),
             ("select dreamlit.set_sandbox(%s, false)", [name]),
         ]

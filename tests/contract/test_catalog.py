@@ -183,7 +183,7 @@ def _callable_by(superuser: Connection, role: str) -> set[str]:
 
 @pytest.mark.parametrize("role", FUNCTIONS)
 def test_sender_and_reader_may_call_only_what_they_need(superuser: Connection, role: str) -> None:
-    private = {"_now"} if role == "dreamlit_reader" else set()  # the views ask for the time
+    private = {"_now", "_alert_text"} if role == "dreamlit_reader" else set()  # views call them
     assert _callable_by(superuser, role) == FUNCTIONS[role] | private
 
 

@@ -3,7 +3,7 @@
 scene             on the run's cluster
 shared_scene      the same for a whole module, with a sender that runs all the time
 own_scene         on a durable server of this folder's own, which may be killed
-LONG              the long form: DREAMLIT_FAULTS=long, as `make test-faults` sets it
+LONG, SECONDS     the long form: DREAMLIT_FAULTS=long, as `make test-faults` sets it
 """
 
 from __future__ import annotations
@@ -28,11 +28,15 @@ from tests.helpers import PATIENCE, Connection, publish, rows, value, wait_until
 from dreamlit_pg.cluster import SUPERUSER, Cluster
 
 LONG = os.environ.get("DREAMLIT_FAULTS") == "long"
+SECONDS = float(os.environ.get("FAULT_SECONDS") or (600 if LONG else 10))
+"""How long a fault lasts that has a length."""
+
 LEASE = 2
 """Seconds after which an interrupted delivery shows."""
 
 # A sender that gives up soon, and logs what it does for the report of a failure.
 SENDER = {
+    "DREAMLIT_CHANNELS": "email,slack",  # the database renders; a lane for it would meet our locks first
     "DREAMLIT_FROM": "Quill <hello@quill.example>",
     "DREAMLIT_DELIVERY_TIMEOUT": "2.5",
     "DREAMLIT_SLACK_TIMEOUT": "1.5",

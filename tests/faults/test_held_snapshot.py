@@ -6,17 +6,15 @@ in the long form only.
 
 from __future__ import annotations
 
-import os
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 import pytest
-from tests.faults.conftest import LONG, Scene, note
+from tests.faults.conftest import LONG, SECONDS, Scene, note
 from tests.faults.ledger import Load
 from tests.helpers import value
 
-SECONDS = float(os.environ.get("FAULT_SECONDS") or (600 if LONG else 10))
 BEFORE = min(SECONDS / 2, 60)
 EVENTS = 200 if LONG else 50
 WRITERS = 4

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
-from tests.faults.conftest import LONG, Scene, note
+from tests.faults.conftest import LONG, SECONDS, Scene, note
 from tests.faults.ledger import Load
 from tests.faults.servers import Proxy, proxy_to
 from tests.helpers import value, wait_until, work
@@ -200,7 +200,7 @@ def test_everything_at_once(own_scene: Scene) -> None:
         scene.reconnect()
 
     faults: list[Callable[[], None]] = [kill_a_sender, end_sessions, end_sessions, stop_the_server]
-    end = time.monotonic() + (300 if LONG else 0)
+    end = time.monotonic() + (SECONDS / 2 if LONG else 0)
     rounds = 0
     with Load(scene.application, per_second=100):
         while rounds < len(faults) or time.monotonic() < end:
