@@ -96,6 +96,7 @@ set local check_function_bodies = off;
 \ir functions/define/_edit_distance.sql
 \ir functions/define/_grant_publisher.sql
 \ir functions/define/_hint_for.sql
+\ir functions/define/_is_type.sql
 \ir functions/define/_list_steps.sql
 \ir functions/define/_list_uses.sql
 \ir functions/define/_nearest.sql

@@ -25,6 +25,8 @@ class _Commands(click.Group):
             _fail(from_database(exc))
         except DreamlitError as exc:
             _fail(exc)
+        except UnicodeEncodeError:
+            _fail(DreamlitError("an argument is not UTF-8", hint="write it in UTF-8, as the terminal does"))
 
 
 def _fail(error: DreamlitError) -> None:

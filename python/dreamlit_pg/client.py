@@ -25,6 +25,7 @@ from sqlalchemy.dialects.postgresql.psycopg import dialect
 
 from dreamlit_pg import tables
 from dreamlit_pg.errors import NotFound, NotInstalled, from_database
+from dreamlit_pg.reading import read_everything
 
 _DIALECT = dialect()  # type: ignore[no-untyped-call]
 
@@ -90,7 +91,8 @@ class Client:
 
     def start(self, name: str, payload: Mapping[str, Any] | None = None) -> int:
         """Start a run by hand; returns its id. Raises NotFound, WrongState, DefinitionError (payload)."""
-        return int(self._value("select dreamlit.start(%s, %s) as value", name, json.dumps(payload or {})))
+        document = json.dumps({} if payload is None else payload)
+        return int(self._value("select dreamlit.start(%s, %s) as value", name, document))
 
     def cancel_run(self, run_id: int) -> str:
         """Cancel a run; returns its state. Raises NotFound."""
@@ -187,7 +189,8 @@ class Client:
         """Tell the owner that this is a test; returns the messages' ids. Raises WrongState."""
         return list(self._value("select dreamlit.test_alert() as value"))
 
-    # Reading: lists of dictionaries, a key a column of the view, newest first
+    # Reading: lists of dictionaries, a key a column of the view, newest first. A moment beyond Python's
+    # calendar ('infinity') is read as reading.LATEST or EARLIEST.
 
     def workflows(self) -> list[Row]:
         """All workflows, by name."""
@@ -305,6 +308,7 @@ class Client:
 
     def _rows(self, query: str, parameters: Any) -> list[DictRow]:
         with self._connected() as connection, connection.cursor(row_factory=dict_row) as cursor:
+            read_everything(cursor)
             return cursor.execute(query.encode(), parameters).fetchall()
 
     def _call(self, query: str, *parameters: Any) -> Row:

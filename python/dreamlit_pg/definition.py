@@ -256,8 +256,19 @@ def _check_values(path: Path, value: Any, place: str) -> None:
         raise _error(
             f"{path}: {place}", f"a {type(value).__name__} has no form in JSON", "put it into quotes"
         )
+    elif isinstance(value, str):
+        _check_storable(path, value, place)
     elif isinstance(value, float) and value - value != 0:
         raise _error(f"{path}: {place}", f"{value} has no form in JSON", "put it into quotes")
+
+
+def _check_storable(path: Path, text: str, place: str) -> None:
+    """YAML's escapes can write characters that PostgreSQL cannot keep."""
+    if "\0" in text:
+        raise _error(f"{path}: {place}", "the text contains a NUL", "take \\0 out")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        fact = "the text contains half a surrogate pair"
+        raise _error(f"{path}: {place}", fact, "write the character itself")
 
 
 # --- template files ---------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ None).
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -126,7 +127,11 @@ _HINTS = {
     "42501": "grant the role dreamlit_admin, dreamlit_sender or dreamlit_reader, whichever it needs",
     "55P03": "another session holds the table: try again when it has finished",
     "3F000": "run: dreamlit install",
+    "22003": "write a smaller number",
+    "22P05": "take the NUL (\\u0000) out: PostgreSQL cannot keep it",
+    "57014": "it took longer than statement_timeout allows: let it do less, or raise the limit",
 }
+_ABOUT_THE_DSN = re.compile("connection info string|connection option|in URI|invalid URI|percent-encoded")
 _CONNECTION_CODES = frozenset({"57P01", "57P02", "57P03", "57P05", "53300"})
 
 
@@ -140,7 +145,12 @@ def from_database(exc: psycopg.Error) -> DreamlitError:
     message = diagnosis.message_primary or str(exc).strip() or type(exc).__name__
     hint = diagnosis.message_hint or _HINTS.get(code or "")
     error: DreamlitError
-    if code == "DL001":
+    if code is None and _ABOUT_THE_DSN.search(message):
+        # libpq's own message may repeat the string, password and all.
+        error = DreamlitError(
+            "the DSN is no PostgreSQL connection string", hint="write postgresql://user@host/database"
+        )
+    elif code == "DL001":
         error = DefinitionError(message, hint=hint, faults=_faults(diagnosis.message_detail))
     elif code in _BY_CODE:
         error = _BY_CODE[code](message, hint=hint, code=code)

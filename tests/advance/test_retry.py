@@ -62,3 +62,22 @@ def test_a_task_that_waits_for_its_next_try_is_not_taken_before(run: Run, superu
     run(BROKEN)
     work(superuser, 3)
     assert rows(superuser, "select attempt from dreamlit.tasks") == [{"attempt": 1}]
+
+
+def test_a_query_slower_than_the_statement_timeout_fails_alone(
+    admin: Connection, app: Connection, superuser: Connection
+) -> None:
+    create_users(admin)
+    publish(admin, workflow({"id": "slow", "query": "select pg_sleep(60)::text as x", "attempts": 1}))
+    publish(admin, workflow(email(), name="quick"))
+    add_users(app, 3)
+    superuser.execute("set statement_timeout = '1s'")
+    for _ in range(4):
+        superuser.execute("select * from dreamlit.tick('me')")
+    superuser.execute("reset statement_timeout")
+    found = rows(superuser, "select workflow, state, last_error ->> 'sqlstate' as code from dreamlit.runs")
+    assert sorted((row["workflow"], row["state"], row["code"]) for row in found) == [
+        *[("hello", "failed", "57014")] * 3,
+        *[("quick", "running", None)] * 3,
+    ]
+    assert value(superuser, "select count(*) from dreamlit.messages") == 3

@@ -57,7 +57,11 @@ def _definition(name: str, table: str, *, subject: str, key: bool = False) -> di
     chat["slack"] = {"channel": "#all", "text": subject}
     return {
         "workflow": name,
-        "trigger": {"table": f"public.{table}", "on": ["insert", "update"], **({"key": "new.grp"} if key else {})},
+        "trigger": {
+            "table": f"public.{table}",
+            "on": ["insert", "update"],
+            **({"key": "new.grp"} if key else {}),
+        },
         "steps": [
             tell,
             chat,
@@ -102,7 +106,7 @@ def _write(app: Connection, dice: random.Random) -> int:
         for _ in range(dice.randint(1, 4)):
             table, count = dice.choice(TABLES), dice.choice([1, 1, 3, 20])
             app.execute(
-                f"insert into public.{table} (n, grp, email) select {dice.randint(0, 30)} + g, (g % 7)::text,"  # noqa: S608
+                f"insert into public.{table} (n, grp, email) select {dice.randint(0, 30)} + g, (g % 7)::text,"
                 f" '{'visitor' if table == 'visits' else 'user'}' || g || '@example.com' from generate_series(1, {count}) as g".encode()
             )
             changes += count if table == "visits" else 0
@@ -122,7 +126,9 @@ def _tick(sender: Connection, dice: random.Random) -> None:
 def _serve(connection: Connection, dice: random.Random) -> None:
     """Claim from several channels, begin what may begin, and answer it all in one report, in any order."""
     sender = Sender(connection, f"sender {dice.randint(1, 2)}")
-    claimed = [row for channel in ("email", "slack") for row in sender.claim(dice.randint(1, 15), channel=channel)]
+    claimed = [
+        row for channel in ("email", "slack") for row in sender.claim(dice.randint(1, 15), channel=channel)
+    ]
     dice.shuffle(claimed)
     answers = sender.report_all(claimed, "started") if claimed else []
     going = {row["message_id"] for row in answers if row["state"] == "sending"}
@@ -167,7 +173,9 @@ def _operate(admin: Connection, dice: random.Random) -> None:
     """One intervention; what the engine refuses is no fault of anybody."""
     name = dice.choice(["one", "two"])
     run = _one_of(admin, dice, "select run_id from dreamlit.runs order by run_id desc limit 200")
-    held = _one_of(admin, dice, "select message_id from dreamlit.messages where state in ('uncertain', 'held') limit 50")
+    held = _one_of(
+        admin, dice, "select message_id from dreamlit.messages where state in ('uncertain', 'held') limit 50"
+    )
     query, parameters = dice.choice(
         [
             ("select dreamlit.pause(%s)", [name]),
@@ -183,7 +191,6 @@ def _operate(admin: Connection, dice: random.Random) -> None:
             ("select * from dreamlit.cancel_runs(%s, now() - interval '200 milliseconds')", [name]),
             ("select dreamlit.release_messages(%s)", [name]),
             ("select dreamlit.discard_messages(%s)", [name]),
-            ("select * from dreamlit.erase_person(%s)", [f"user{dice.randint(1, 20)}@example.com"]),
             ("select dreamlit.set_sandbox(%s, true)", [name]),
             ("select dreamlit.set_sandbox(%s, false)", [name]),
         ]
@@ -197,14 +204,20 @@ def _define(admin: Connection, dice: random.Random) -> None:
     if dice.random() < 0.2:
         _tolerate(lambda: admin.execute("select dreamlit.unpublish(%s, %s)", [name, dice.random() < 0.5]))
     subject = f"number {dice.randint(1, 1000)}"
-    _tolerate(lambda: _publish(admin, _definition(name, dice.choice(TABLES[:2]), subject=subject, key=name == "two")))
+    _tolerate(
+        lambda: _publish(
+            admin, _definition(name, dice.choice(TABLES[:2]), subject=subject, key=name == "two")
+        )
+    )
     _tolerate(lambda: _publish(admin, _definition("ledger", "visits", subject=subject)))
 
 
 def _retain(superuser: Connection, dice: random.Random) -> None:
     """Days beyond the time they are kept, and the chores that drop them."""
     day = dice.randint(1000, 1900)
-    table = value(superuser, "select table_name from dreamlit._partitioned_tables() order by random() limit 1")
+    table = value(
+        superuser, "select table_name from dreamlit._partitioned_tables() order by random() limit 1"
+    )
     with superuser.transaction():
         superuser.execute("set local role dreamlit_owner")
         name = value(superuser, "select %s || to_char(current_date - %s, '_YYYYMMDD')", table, day)
@@ -296,7 +309,9 @@ def _finish(superuser: Connection, connect: Connect) -> None:
         superuser.execute("select dreamlit._ensure_partitions()")
         superuser.execute("select dreamlit.release(message_id) from " + HELD)
         for _ in range(10):
-            superuser.execute("update dreamlit._chores set due_at = '-infinity' where chore <> 'drop partitions'")
+            superuser.execute(
+                "update dreamlit._chores set due_at = '-infinity' where chore <> 'drop partitions'"
+            )
             work(superuser)
             while _render(sender.connection, random.Random(days), 1000):
                 pass
@@ -319,11 +334,14 @@ def test_everybody_at_once_and_nobody_in_a_circle(
     """Workers render in the database; where senders tick, they render too: both ways are trodden."""
     name = superuser.info.dbname
     superuser.execute(
-        "select dreamlit.set_setting('renderer', %s)", [Jsonb("database" if labour == "workers" else "sender")]
+        "select dreamlit.set_setting('renderer', %s)",
+        [Jsonb("database" if labour == "workers" else "sender")],
     )
     log = cluster.log.stat().st_size
     for n in range(4):
-        crowd.add("admin" if labour == "workers" else "sender", _labour if labour == "workers" else _tick, seed=n)
+        crowd.add(
+            "admin" if labour == "workers" else "sender", _labour if labour == "workers" else _tick, seed=n
+        )
         crowd.add("sender", _serve, seed=10 + n)
     for n in range(3):
         crowd.add("app", _write, seed=20 + n, pause=0.05)

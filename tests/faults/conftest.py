@@ -229,15 +229,21 @@ class Scene:
     def reconnect(self) -> None:
         """Take a new session as superuser, as soon as the server lets one in."""
         close_quietly(self.superuser)
+        wait_until(lambda: _is_accepting(self.dsn))
+        self.superuser = self.session("superuser")
 
-        def connected() -> bool:
+    def see_the_crash(self) -> None:
+        """Return once the server has ended all sessions and is back; one that was killed takes a moment."""
+
+        def ended() -> bool:
             try:
-                self.superuser = self.session("superuser")
+                self.superuser.execute("select 1")
             except psycopg.OperationalError:
-                return False
-            return True
+                return True
+            return False
 
-        wait_until(connected)
+        wait_until(ended)
+        self.reconnect()
 
     def end_of_log(self) -> str:
         """The last that the senders logged."""
@@ -262,6 +268,14 @@ def _in_words(states: object) -> str:
     return ", ".join(f"{number} {state}" for state, number in sorted(dict(states).items()))  # type: ignore[call-overload]
 
 
+def _is_accepting(dsn: str) -> bool:
+    try:
+        psycopg.connect(dsn).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
 @contextmanager
 def _scene_on(cluster: Cluster, folder: Path) -> Iterator[Scene]:
     dbname = f"faults_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_{next(_numbers)}"
@@ -273,7 +287,9 @@ def _scene_on(cluster: Cluster, folder: Path) -> Iterator[Scene]:
             yield scene
         print(scene.end_of_log())  # shown where the test fails
     finally:
-        cluster.start().drop_database(dbname)
+        cluster.start()
+        wait_until(lambda: _is_accepting(cluster.dsn()))
+        cluster.drop_database(dbname)
 
 
 @pytest.fixture

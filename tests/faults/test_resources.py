@@ -199,7 +199,7 @@ def test_a_workflow_published_anew_under_load(scene: Scene) -> None:
     scene.start_sender()
     admin = scene.session("admin")
     with Load(scene.application, per_second=100) as load:
-        for number in range(5 * ROUNDS):
+        for number in range(2 * ROUNDS):
             for kind in ("hold", "retry"):
                 definition = workflow_for(kind)
                 definition["description"] = f"edition {number}"

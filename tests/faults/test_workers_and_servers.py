@@ -72,8 +72,8 @@ def test_a_worker_killed_in_mid_batch_takes_the_whole_server_down(own_scene: Sce
             scene.application.order("hold", "retry")
         with Load(scene.new_application(), per_second=50), _worker_in_mid_batch(scene, unit) as pid:
             os.kill(pid, signal.SIGKILL)
+            scene.see_the_crash()
         scene.application.close()
-        scene.reconnect()
     scene.account(f"kill -9 of a worker {unit}, under load")
     assert sender.poll() is None, "the same sender goes on"
 

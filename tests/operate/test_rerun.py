@@ -76,8 +76,8 @@ def test_it_is_refused_while_the_key_is_open(run: Run, admin: Connection) -> Non
 
 
 def test_the_key_is_asked_anew(run: Run, admin: Connection, superuser: Connection) -> None:
-    run(NAP, passes=1)
-    publish(admin, workflow(NAP, key="'k' || new.email"))
+    run(NAP, email(), passes=1)
+    publish(admin, workflow(NAP, email(), key="'k' || new.email"))
     rerun(admin)
     assert value(superuser, "select key from dreamlit.runs where run_id = 2") == "kuser1@example.com"
 

@@ -81,19 +81,14 @@ def test_a_held_message_can_be_read_as_it_was_rendered(boxed: Run, reader: Conne
 
 
 def test_what_a_sender_renders_is_held_too(
-    boxed: Run, admin: Connection, me: Sender, superuser: Connection
+    boxed: Run, admin: Connection, app: Connection, me: Sender, superuser: Connection
 ) -> None:
+    boxed(users=0)
     admin.execute("select dreamlit.set_setting('renderer', '\"sender\"')")
-    boxed()
+    add_user(app, "ann")
+    work(superuser, 2)
     (asked,) = me.claim(channel="render")
-    content = {
-        "to": ["user1@example.com"],
-        "cc": [],
-        "bcc": [],
-        "subject": "Hi",
-        "text": "Hello",
-        "html": None,
-    }
+    content = {"to": ["ann@example.com"], "cc": [], "bcc": [], "subject": "Hi", "text": "Hello", "html": None}
     assert me.report(asked, "rendered", content=content) == "rendered"
     assert _states(superuser) == ["held"]
 
@@ -197,7 +192,7 @@ def test_a_paused_workflow_keeps_even_what_was_released(boxed: Run, admin: Conne
 def test_a_discarded_message_counts_as_done_and_the_run_goes_on(
     boxed: Run, admin: Connection, me: Sender, superuser: Connection
 ) -> None:
-    boxed(email(), email("then"))
+    boxed(email(), email("more"))
     assert value(admin, "select dreamlit.discard(1)") == "discarded"
     work(superuser, 2)
     assert _states(superuser) == ["discarded", "held"]
@@ -236,7 +231,7 @@ def test_cancelling_a_run_takes_its_held_messages_with_it(
 
 def test_publishing_again_does_not_leave_it(boxed: Run, admin: Connection, reader: Connection) -> None:
     boxed()
-    publish(admin, workflow(email(), email("then")))
+    publish(admin, workflow(email(), email("more")))
     assert column(reader, "select sandbox from dreamlit.workflows") == [True]
 
 

@@ -10,9 +10,7 @@ from hypothesis import strategies as st
 
 Row = dict[str, Any]
 
-TABLE = (
-    "create table public.things (thing_id integer primary key, n integer, grp text, email text, at timestamptz)"
-)
+TABLE = "create table public.things (thing_id integer primary key, n integer, grp text, email text, at timestamptz)"
 
 
 @dataclass(frozen=True, kw_only=True)

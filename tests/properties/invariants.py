@@ -55,7 +55,9 @@ INVARIANTS = {
         select h.run_id, h.state, h.failed_tasks from dreamlit._run_history as h
         where case h.state when 'done' then h.failed_tasks > 0 when 'failed' then h.failed_tasks = 0 else false end
            or h.state <> 'cancelled' and exists (
-                select from dreamlit._task_history as t where t.run_id = h.run_id and t.state = 'cancelled')""",
+                select from dreamlit._task_history as t where t.run_id = h.run_id and t.state = 'cancelled')
+              and not exists (  -- of a cancelled run the failed tasks may be retried
+                select from dreamlit._audit_log as l where l.action = 'retry run' and l.run_id = h.run_id)""",
     "a task is due at some time unless a sender has it": """
         select task_id, state, due_at from dreamlit._tasks
         where (due_at is null) <> (state in ('rendering', 'sending'))""",

@@ -52,7 +52,9 @@ class World:
 
     def reset(self, *, renderer: str) -> None:
         """Forget every workflow and all that came of it; the clock goes back to now, chance to its start."""
-        for workflow in column(self.superuser, "select name from dreamlit._workflows where state <> 'unpublished'"):
+        for workflow in column(
+            self.superuser, "select name from dreamlit._workflows where state <> 'unpublished'"
+        ):
             self.admin.execute("select dreamlit.unpublish(%s, true)", [workflow])
         queues = column(self.superuser, "select 'pgmq.q_' || queue from dreamlit._queues()")
         self.superuser.execute(
@@ -146,7 +148,9 @@ class World:
             if row["templates"]:
                 templates[content["step_id"]] = row["templates"]
             given = templates[content["step_id"]]
-            (rendered,) = render_batch(content["channel"], given["templates"], given["files"], [content["context"]])
+            (rendered,) = render_batch(
+                content["channel"], given["templates"], given["files"], [content["context"]]
+            )
             if "content" in rendered:
                 sender.report(row, "rendered", content=rendered["content"])
             else:

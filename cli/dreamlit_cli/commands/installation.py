@@ -121,7 +121,8 @@ def set_setting(client: Client, name: str, value: str, *, as_json: bool) -> None
     """Set NAME to VALUE: a number, or a text such as '30 days'."""
     try:
         parsed: Any = json.loads(value)
-    except ValueError:
+        json.dumps(parsed, allow_nan=False)
+    except (ValueError, RecursionError):
         parsed = value
     show_result(name, client.set_setting(name, parsed), as_json=as_json)
 

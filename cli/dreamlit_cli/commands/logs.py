@@ -16,6 +16,8 @@ from dreamlit_cli.times import Moment
 from dreamlit_pg.client import Client, Row
 
 POLL = 0.5
+WINDOW = 10_000
+"""Rows that are read at once while following."""
 LATE = timedelta(seconds=30)
 """A row bears the time at which its transaction began, so it may turn up after later ones: we look back."""
 
@@ -37,13 +39,14 @@ def logs(
     """What happened: runs, steps, messages, deliveries, and what people did; the oldest first."""
     filters = {"workflow": workflow, "state": state, "recipient": recipient, "run_id": run_id}
     since = since or datetime.now(UTC) - timedelta(hours=1)
-    rows = client.activity(since=since, limit=limit, **filters)
+    # What the limit leaves out counts as seen: it must not come later.
+    rows = client.activity(since=since, limit=max(limit, WINDOW) if follow else limit, **filters)
     seen = {_identity(row) for row in rows}
-    _print(rows, as_json=as_json)
+    _print(rows[-limit:], as_json=as_json)
     newest = max([since, *(row["at"] for row in rows)])
     while follow:
         time.sleep(POLL)
-        rows = client.activity(since=max(since, newest - LATE), limit=10_000, **filters)
+        rows = client.activity(since=max(since, newest - LATE), limit=WINDOW, **filters)
         _print([row for row in rows if _identity(row) not in seen], as_json=as_json)
         newest = max([newest, *(row["at"] for row in rows)])
         # What is older than the window cannot come again.

@@ -30,7 +30,7 @@ def export(client: Client, *, address: str) -> None:
 def erase(client: Client, *, address: str, yes: bool, as_json: bool) -> None:
     """Erase ADDRESS from payloads, items, bodies and errors; its open runs are cancelled."""
     if not yes:
-        click.confirm(f"erase {address} for good?", abort=True)
+        click.confirm(f"erase {address} for good?", abort=True, err=as_json)
     show_rows(client.erase_person(address), ("what", "erased"), as_json=as_json)
 
 

@@ -19,7 +19,9 @@ from dreamlit_pg.client import Client, Row
 
 @click.command()
 @click.option("--workflow", help="Of this workflow.")
-@click.option("--state", help="In this state: running, paused, failed, done, cancelled.")
+@click.option(
+    "--state", type=click.Choice(["running", "paused", "failed", "done", "cancelled"]), help="In this state."
+)
 @click.option("--recipient", help="With a message to this address or Slack channel.")
 @since
 @limit

@@ -141,13 +141,22 @@ def redirect(client: Client, name: str, *, email: str | None, slack: str | None,
 def start(client: Client, name: str, *, payload: str, as_json: bool) -> None:
     """Start a run by hand."""
     text = sys.stdin.read() if payload == "-" else payload
+    show_result("run", client.start(name, _payload(text)), as_json=as_json)
+
+
+def _payload(text: str) -> dict[str, Any]:
+    """The JSON object of a text. Raises DefinitionError, also for what only Python takes, such as NaN."""
+    hint = 'write {"email": "a@example.com"}'
     try:
         document = json.loads(text)
+        json.dumps(document, allow_nan=False, ensure_ascii=False).encode()
     except ValueError as exc:
-        raise DefinitionError(
-            f"the payload is no JSON: {exc}", hint='write {"email": "a@example.com"}'
-        ) from exc
-    show_result("run", client.start(name, document), as_json=as_json)
+        raise DefinitionError(f"the payload is no JSON: {exc}", hint=hint) from exc
+    except RecursionError as exc:
+        raise DefinitionError("the payload is nested too deeply", hint=hint) from exc
+    if not isinstance(document, dict):
+        raise DefinitionError("the payload is no JSON object", hint=hint)
+    return document
 
 
 @click.command()

@@ -14,7 +14,9 @@ _VEILED = {ord(character): 0xF8E0 + index for index, character in enumerate(_SHA
 _UNVEILED = {veiled: character for character, veiled in zip(_SHAPING, _VEILED.values(), strict=True)}
 _HAS_SHAPING = re.compile(r'[,;<>"\\()\[\]:\r\n]')
 
-_ATOM = r"[^\s@<>()\[\],;:\\\".\x00-\x20\x7f]+"
+# What nobody sees in an address came with copying and leads elsewhere: zero-width and direction marks.
+_UNSEEN = "\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff"
+_ATOM = rf"[^\s@<>()\[\],;:\\\".\x00-\x20\x7f{_UNSEEN}]+"
 _LABEL = r"[^\W_](?:[\w-]{0,61}[^\W_])?"
 _MAILBOX = re.compile(
     rf"(?P<local>{_ATOM}(?:\.{_ATOM})*|\"(?:[^\"\\\r\n]|\\.)*\")@"

@@ -9,8 +9,8 @@ from typing import Any
 
 from .addresses import addresses
 from .faults import FaultError, RefusedError
-from .fields import Compiler, Field
-from .limits import MAX_SUBJECT
+from .fields import Compiler, Field, Finish, finish_body
+from .limits import MAX_SUBJECT, LimitError
 from .lines import check_size, one_line
 
 _HEADER_NAME = re.compile("[!-9;-~]+")
@@ -50,6 +50,18 @@ _ONE_LINE = {
     "from": ("address", _sender),
     "subject": ("text", _subject),
 }
+
+
+def refused(field: str, text: str) -> str | None:
+    """Why a constant of the author's can be in no message; None if it can."""
+    finish: Finish = _ONE_LINE[field][1] if field in _ONE_LINE else finish_body
+    if field.startswith("headers."):
+        finish = functools.partial(one_line, what=field.removeprefix("headers."))
+    try:
+        finish(text.removesuffix("\n"))
+    except (RefusedError, LimitError) as exc:
+        return str(exc)
+    return None
 
 
 class Email:

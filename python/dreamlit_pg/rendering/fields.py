@@ -17,6 +17,11 @@ Finish = Callable[[str], Any]
 _MARKS = ("{{", "{%", "{#")
 
 
+def is_constant(source: str) -> bool:
+    """Whether a source holds no template, but its text."""
+    return not any(mark in source for mark in _MARKS)
+
+
 def finish_body(text: str) -> str:
     return storable(text, "the text")
 
@@ -61,7 +66,7 @@ class Compiler:
         if source is None or isinstance(source, (dict, list)):
             raise FaultError(name, "template", f"{name} must be text")
         source = source if isinstance(source, str) else json.dumps(source)
-        if not any(mark in source for mark in _MARKS):
+        if is_constant(source):
             return Field(name, source.removesuffix("\n"), finish)
         return self._compiled(name, finish, lambda: self._template(kind, source, f"<{name}>"))
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from .email import refused
+from .fields import is_constant
 from .limits import COMPILE_SECONDS, MAX_DEPTH
 from .reader import Reader
 from .watch import LOCK, DeadlineError, Watch
@@ -14,7 +16,8 @@ def references(templates: Mapping[str, Any], files: Mapping[str, str]) -> list[d
     """What the templates of a step read, and what is wrong with them.
 
     Returns entries {"field", "path", "file", "line"}, one for each path in each field, and {"field", "error",
-    "file", "line"}; file is None where the template stands in the definition itself.
+    "file", "line"}; file is None where the template stands in the definition itself. A text without any
+    template is wrong where no message could carry it, such as to: nobody.
     """
     with LOCK, Watch(COMPILE_SECONDS):
         reader = Reader(files)
@@ -22,8 +25,10 @@ def references(templates: Mapping[str, Any], files: Mapping[str, str]) -> list[d
             for field, kind, source in _sources(templates, files):
                 if kind == "file":
                     reader.read_file(field, source)
-                else:
+                elif not is_constant(source):
                     reader.read(field, source)
+                elif (fault := refused(field, source)) is not None:
+                    reader.entries.append({"field": field, "error": fault, "file": None, "line": None})
         except DeadlineError:
             message = "the templates are too large to be examined"
             return [{"field": None, "error": message, "file": None, "line": None}]

@@ -67,6 +67,8 @@ def text(value: Any) -> str:
         return value
     if value is None:
         return ""
+    if type(value) is Decimal and value.is_finite() and abs(value.adjusted()) < 1000:
+        return format(value, "f")  # as PostgreSQL writes it: 0.0000001, not 1E-7
     if type(value) in SCALARS or isinstance(value, Undefined):
         return str(value)
     if isinstance(value, Iterator):

@@ -1,35 +1,41 @@
 -- For servers without pg_cron, and the safety net where pg_cron has fallen silent. One batch a transaction, as with the worker:
--- two of them in one would lock runs in any order. The session remembers whose turn it is.
+-- two of them in one would lock runs in any order, and a chore may hold a whole table. The session remembers whose turn it is:
+-- the due steps by their ids, a chore (-1), new runs (0).
 create or replace function dreamlit.tick(sender text, release text default '0.1.0') returns table (moved integer, nap interval)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
+  v_last constant bigint := nullif(current_setting('dreamlit.ticked_step', true), '')::bigint;
   v_steps bigint[];
-  v_step bigint;
-  v_moved integer;
+  v_turn bigint;
+  v_moved integer := 0;
 begin
   perform dreamlit._check_release($2);
   perform dreamlit._see_sender($1, null, $2);
-  if exists (select from dreamlit._workers as w where w.worker like 'work:%' and abs(extract(epoch from clock_timestamp() - w.last_tick_at)) < 5)
+  if exists (
+      select from dreamlit._workers as w where w.worker like 'work:%'
+      and abs(extract(epoch from clock_timestamp() - w.last_tick_at)) < 5)
     or not dreamlit._on_duty('tick:' || left($1, 200))
   then
     return query select 0, interval '1 second';
     return;
   end if;
   v_steps := dreamlit._due_steps();
-  select min(s.step_id) into v_step from unnest(v_steps) as s(step_id)
-  where s.step_id > coalesce(nullif(current_setting('dreamlit.ticked_step', true), '')::bigint, 0);
-  if v_step is null then
+  select min(s.step_id) into v_turn from unnest(v_steps) as s(step_id) where s.step_id > coalesce(v_last, 0) and v_last is distinct from -1;
+  if v_turn is not null then
+    v_moved := dreamlit._advance(v_turn);
+  elsif v_last >= 0 and exists (select from dreamlit._chores as c where c.due_at <= clock_timestamp()) then
+    v_turn := -1;
     perform dreamlit._housekeep();
-    v_moved := dreamlit._launch_runs();
   else
-    v_moved := dreamlit._advance(v_step);
+    v_turn := 0;
+    v_moved := dreamlit._launch_runs();
   end if;
-  perform set_config('dreamlit.ticked_step', coalesce(v_step, 0)::text, false);
-  return query select v_moved, case when v_moved > 0 or v_step is null and v_steps <> '{}' then interval '0' else interval '50 milliseconds' end;
+  perform set_config('dreamlit.ticked_step', v_turn::text, false);
+  return query select v_moved, case when v_moved > 0 or v_turn <= 0 and v_steps <> '{}' then interval '0' else interval '50 milliseconds' end;
 end;
 $$;
 comment on function dreamlit.tick(text, text) is
-  'One batch of the worker''s, done by a sender: starts runs, or advances the due tasks of the next step. Returns how many moved and '
-  'how long to sleep; nothing and a second while a worker of pg_cron is on duty. release is the sender''s own; raises DL005 for one too old for this '
-  'database. Commit after it.';
+  'One batch of the worker''s, done by a sender: starts runs, advances the due tasks of the next step, or does a chore. Returns how '
+  'many moved and how long to sleep; nothing and a second while a worker of pg_cron is on duty. release is the sender''s own; raises '
+  'DL005 for one too old for this database. Commit after it.';
 grant execute on function dreamlit.tick(text, text) to dreamlit_sender;

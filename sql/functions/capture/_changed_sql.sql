@@ -13,7 +13,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   cross join lateral (
     select case when t.typtype = 'd' then t.typbasetype else t.oid end as base from pg_type as t where t.oid = a.atttypid) as b
   where a.attrelid = p_table and a.attnum > 0
-    and a.attname in (select c.value from jsonb_array_elements_text(coalesce(p_columns, '[]')) as c(value));
+    and a.attname in (select c.value from jsonb_array_elements_text(dreamlit._as_list(p_columns)) as c(value));
 $$;
 comment on function dreamlit._changed_sql(regclass, jsonb) is
   'Returns the WHEN clause of an update trigger: one of the columns changed; empty without columns.';

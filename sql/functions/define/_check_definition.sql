@@ -5,11 +5,26 @@ begin
     return next ('', 'the definition is no mapping', 'write workflow:, trigger: and steps:')::dreamlit._fault;
     return;
   end if;
+  -- What is nested without end is refused before anything walks through it.
+  if jsonb_path_exists(p_definition, '$.**{51}') then
+    return next ('', 'the definition is nested more than 50 levels deep', 'write it flatter')::dreamlit._fault;
+    return;
+  end if;
   return query select f.* from dreamlit._check_keys(
     '', p_definition, array['workflow', 'description', 'trigger', 'steps', 'files', 'references'], array['workflow', 'trigger', 'steps']) as f;
-  if coalesce(p_definition ->> 'workflow', 'x') !~ '^[a-z][a-z0-9_-]{0,39}$' then
+  if p_definition ? 'workflow' and p_definition -> 'workflow' <> 'null'
+    and (jsonb_typeof(p_definition -> 'workflow') <> 'string' or p_definition ->> 'workflow' !~ '^[a-z][a-z0-9_-]{0,39}$')
+  then
     return next ('workflow', format('%s is no workflow name', p_definition -> 'workflow'),
       'use lower-case letters, digits, - and _, a letter first, at most 40')::dreamlit._fault;
+  end if;
+  return query select f.* from dreamlit._check_texts('', p_definition, array['description']) as f;
+  if p_definition ? 'files' and jsonb_typeof(p_definition -> 'files') <> 'object' then
+    return next ('files', 'files is no mapping of names to texts', 'write files: {greet.html: …}')::dreamlit._fault;
+  elsif p_definition ? 'files' then
+    return query
+      select 'files.' || e.key, format('the file %s is no text', e.key), 'give its content as a text'
+      from jsonb_each(p_definition -> 'files') as e where jsonb_typeof(e.value) <> 'string';
   end if;
   if p_definition ? 'trigger' then
     return query select f.* from dreamlit._check_trigger(p_definition -> 'trigger') as f;

@@ -23,7 +23,7 @@ begin
         'use a name of letters, digits and -, not one that the sender writes itself'
       from jsonb_each(p_email -> 'headers') as h
       where h.key !~ '^[A-Za-z0-9-]{1,76}$' or jsonb_typeof(h.value) <> 'string'
-        or lower(h.key) in ('from', 'to', 'cc', 'bcc', 'subject', 'reply-to', 'date', 'message-id', 'mime-version', 'content-type', 'content-transfer-encoding', 'sender', 'return-path');
+        or lower(h.key) in ('from', 'to', 'cc', 'bcc', 'subject', 'reply-to', 'date', 'message-id', 'mime-version', 'content-type', 'content-transfer-encoding', 'content-disposition', 'content-id', 'sender', 'return-path', 'received');
   end if;
 end;
 $$;

@@ -7,7 +7,7 @@ begin
   end if;
   return query select f.* from dreamlit._check_keys(p_place, p_slack, array['channel', 'text', 'blocks']) as f;
   return query select f.* from dreamlit._check_texts(p_place, p_slack, array['channel', 'text']) as f;
-  if not p_slack ?| array['text', 'blocks'] then
+  if not p_slack ? 'text' and coalesce(p_slack -> 'blocks', '[]') = '[]' then
     return next (p_place, 'the Slack message is empty', 'add text, blocks or both')::dreamlit._fault;
   end if;
   -- Slack takes at most 50 blocks a message (its documentation of chat.postMessage).

@@ -5,7 +5,7 @@ declare
   v_class record;
 begin
   if p_table is null then
-    return next ('trigger.table', format('there is no table %s', p_name),
+    return next ('trigger.table', format('there is no table %s that %s can see', p_name, current_user),
       coalesce((select format('did you mean %s?', dreamlit._nearest(p_name, array_agg(format('%I.%I', n.nspname, c.relname))))
         from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
         where c.relkind in ('r', 'p') and n.nspname !~ '^(pg_|information_schema|dreamlit|pgmq|cron)'

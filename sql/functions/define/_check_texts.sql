@@ -5,7 +5,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     format('%s is %s, not a text', k.key, case jsonb_typeof(k.value) when 'string' then 'empty' else jsonb_typeof(k.value) end),
     'write it as a non-empty text'
   from jsonb_each(p_object) as k(key, value)
-  where k.key = any (p_keys) and (jsonb_typeof(k.value) <> 'string' or trim(k.value #>> '{}') = '');
+  where k.key = any (p_keys) and (jsonb_typeof(k.value) <> 'string' or btrim(k.value #>> '{}', E' \t\r\n') = '');
 $$;
 comment on function dreamlit._check_texts(text, jsonb, text[]) is
   'Returns a fault for each of the named keys whose value is not a non-empty text.';

@@ -21,6 +21,9 @@ begin
     select 'trigger.on', format('%s is no change of a row', o.value), dreamlit._did_you_mean(o.value #>> '{}', c_operations)
     from jsonb_array_elements(dreamlit._as_list(p_trigger -> 'on')) as o(value)
     where not (jsonb_typeof(o.value) = 'string' and o.value #>> '{}' = any (c_operations));
+  if p_trigger -> 'on' = '[]' then
+    return next ('trigger.on', 'on is an empty list', 'use one of: insert, update, delete')::dreamlit._fault;
+  end if;
   if p_trigger ? 'columns' and not dreamlit._as_list(p_trigger -> 'on') ? 'update' then
     return next ('trigger.columns', 'columns are given, but the trigger is not on update',
       'columns says which columns an update must change: add update to on, or remove columns')::dreamlit._fault;

@@ -12,6 +12,8 @@ begin
   end if;
   if (p_wait #>> '{}')::interval < interval '0' then
     return next (p_place, format('wait is %s, which is negative', p_wait), 'write a positive interval such as 3 days')::dreamlit._fault;
+  elsif (p_wait #>> '{}')::interval > interval '1000 years' then
+    return next (p_place, format('wait is %s, which is more than 1000 years', p_wait), 'write a shorter interval such as 3 days')::dreamlit._fault;
   end if;
 exception when data_exception then
   return next (p_place, format('%s is no interval', p_wait), 'write an interval such as 3 days or 90 minutes, or {until: an SQL timestamptz}')::dreamlit._fault;

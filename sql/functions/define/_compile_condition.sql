@@ -22,7 +22,7 @@ begin
   perform dreamlit._create_item_function(p_search_path, p_items_name, p_type, format(E'(\n%s\n)', p_expression), v_scope);
   return '[]';
 exception when others then
-  return jsonb_build_array((p_place, sqlerrm, dreamlit._hint_for(sqlstate, 'expression'))::dreamlit._fault);
+  return jsonb_build_array((p_place, split_part(sqlerrm, E'\n', 1), dreamlit._hint_for(sqlstate, 'expression'))::dreamlit._fault);
 end;
 $$;
 comment on function dreamlit._compile_condition(text, text, text, text, text, text, text, text) is

@@ -12,7 +12,7 @@ begin
   end if;
   return v_faults;
 exception when others then
-  return jsonb_build_array((p_place, sqlerrm, dreamlit._hint_for(sqlstate, 'expression'))::dreamlit._fault);
+  return jsonb_build_array((p_place, split_part(sqlerrm, E'\n', 1), dreamlit._hint_for(sqlstate, 'expression'))::dreamlit._fault);
 end;
 $$;
 comment on function dreamlit._compile_expression(text, text, text, jsonb, text, text) is

@@ -3,12 +3,13 @@ create or replace function dreamlit._publish(p_definition jsonb, p_search_path t
 returns table (workflow text, version integer, changed boolean)
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-  v_definition constant jsonb := p_definition - 'references';
+  v_definition jsonb;
   v_references jsonb;
   v_begun record;
   v_compiled jsonb;
 begin
   perform dreamlit._raise_faults(p_definition, (select jsonb_agg(f) from dreamlit._check_definition(p_definition) as f));
+  v_definition := p_definition - 'references';
   v_references := dreamlit._read_references(p_definition);
 
   select * into v_begun from dreamlit._begin_version(v_definition, current_user);

@@ -3,7 +3,7 @@ language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
   perform set_config('search_path', p_search_path, true);
   return to_regclass(p_name);
-exception when invalid_name or syntax_error or undefined_table or feature_not_supported then
+exception when invalid_name or syntax_error or undefined_table or feature_not_supported or insufficient_privilege then
   return null;
 end;
 $$;

@@ -6,7 +6,8 @@ declare
 begin
   perform dreamlit._cancel_messages(array(
     select m.message_id from dreamlit._messages as m
-    where m.state in ('queued', 'held', 'uncertain') and (m.recipient ~* p_mentions or m.content::text ~* p_mentions) order by m.message_id), 'skipped');
+    where m.state in ('queued', 'held', 'uncertain') and (m.recipient ~* p_mentions or m.content::text ~* p_mentions
+      or m.task_id in (select t.task_id from dreamlit._tasks as t where t.item::text ~* p_mentions)) order by m.message_id), 'skipped');
   select array_agg(t.task_id) into v_tasks
   from (
     select t.task_id from dreamlit._tasks as t
@@ -18,4 +19,5 @@ begin
 end;
 $$;
 comment on function dreamlit._erase_open_tasks(text) is
-  'Cancels the messages that mention an address, save those whose delivery has begun, ends the tasks whose items do, and returns how many tasks.';
+  'Cancels the messages that mention an address, or whose tasks'' items do, save those whose delivery has begun; ends the tasks whose '
+  'items do, and returns how many of these.';

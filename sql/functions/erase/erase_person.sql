@@ -21,7 +21,8 @@ begin
   perform dreamlit._audit('erase person');
   return query
     select 'deliveries under way (erase again when they have ended)', count(*) from dreamlit._messages as m
-    where m.state = 'queued' and (m.run_id = any (v_runs) or m.recipient ~* v_mentions or m.content::text ~* v_mentions);
+    where m.state = 'queued' and (m.run_id = any (v_runs) or m.recipient ~* v_mentions or m.content::text ~* v_mentions
+      or m.task_id in (select t.task_id from dreamlit._tasks as t where t.item::text ~* v_mentions));
 end;
 $$;
 comment on function dreamlit.erase_person(text) is

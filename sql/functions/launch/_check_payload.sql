@@ -21,18 +21,18 @@ begin
     execute format('select %s($1)', dreamlit._compiled(
       dreamlit._object_name(p_workflow, p_version.version, 'payload'), p_version.publisher, '(jsonb)')) into v_trigger using p_payload;
     perform dreamlit._check_path();
+    v_event := jsonb_build_object('trigger', v_trigger);
+    if p_version.definition -> 'trigger' ? 'key' then
+      execute format('select result from %s(array[0::bigint], array[$1])', dreamlit._compiled(
+        dreamlit._object_name(p_workflow, p_version.version, 'key_items'), p_version.publisher))
+      into v_key using v_event || jsonb_build_object('new', v_trigger);
+      perform dreamlit._check_path();
+      v_event := v_event || jsonb_build_object('key', v_key);
+    end if;
   exception when data_exception then
     raise exception using errcode = 'DL001', message = format('the payload does not fit workflow %s: %s', p_workflow, sqlerrm),
       hint = 'give each field a value of its column''s type';
   end;
-  v_event := jsonb_build_object('trigger', v_trigger);
-  if p_version.definition -> 'trigger' ? 'key' then
-    execute format('select result from %s(array[0::bigint], array[$1])', dreamlit._compiled(
-      dreamlit._object_name(p_workflow, p_version.version, 'key_items'), p_version.publisher))
-    into v_key using v_event || jsonb_build_object('new', v_trigger);
-    perform dreamlit._check_path();
-    v_event := v_event || jsonb_build_object('key', v_key);
-  end if;
   return v_event;
 end;
 $$;

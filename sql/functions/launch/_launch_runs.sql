@@ -38,7 +38,8 @@ begin
     returning msg_id
   ), events as materialized (
     select
-      nextval('dreamlit._event_id_seq') as event_id, t.workflow_id, t.version_id, t.operation,
+      nextval('dreamlit._event_id_seq') as event_id, nextval('dreamlit._runs_run_id_seq') as run_id,
+      t.workflow_id, t.version_id, t.operation,
       dreamlit._run_key(e.value ->> 'key') as key, e.value - array['key', 'error'] as payload, e.value -> 'error' as error, t.enqueued_at as occurred_at
     from checked as t
     cross join lateral jsonb_array_elements(t.message -> 'events') with ordinality as e(value, n)
@@ -52,8 +53,9 @@ begin
     join dreamlit._steps as s on case when failed.failed then s.step_id = root.step_id else s.parent_step_id = root.step_id end
     where root.position = 0 and root.version_id in (select e.version_id from events as e)
   ), created as (
-    insert into dreamlit._runs (event_id, workflow_id, version_id, key, operation, payload, occurred_at, started_at, open_tasks, last_error)
-    select e.event_id, e.workflow_id, e.version_id, e.key, e.operation, e.payload, e.occurred_at, v_now, f.tasks, e.error
+    insert into dreamlit._runs (run_id, event_id, workflow_id, version_id, key, operation, payload, occurred_at, started_at, open_tasks, last_error)
+    overriding system value
+    select e.run_id, e.event_id, e.workflow_id, e.version_id, e.key, e.operation, e.payload, e.occurred_at, v_now, f.tasks, e.error
     from events as e
     cross join lateral (
       select f.tasks from first_steps as f where f.version_id = e.version_id and f.failed = (e.error is not null) limit 1) as f

@@ -5,7 +5,8 @@ declare
 begin
   if exists (
     select from dreamlit._senders as s
-    where s.sender = p_sender and abs(extract(epoch from v_now - s.last_seen_at)) < 5 and (p_channel is null or p_channel = any (s.channels))
+    where s.sender = p_sender and abs(extract(epoch from v_now - s.last_seen_at)) < 5
+      and (p_channel is null or p_channel = any (s.channels))
   ) then
     return;
   end if;
