@@ -96,6 +96,12 @@ def _schedule(connection: psycopg.Connection[tuple[object, ...]], dsn: str) -> s
     try:
         with psycopg.connect(make_conninfo(dsn, dbname=home), autocommit=True) as other:
             for name, (schedule, command) in JOBS.items():
+                # A job remembers the address of the server that it was made on; that may be another by now.
+                other.execute(
+                    "select cron.unschedule(jobid) from cron.job where jobname = %s and (nodeport <> "
+                    "current_setting('port')::integer or nodename <> current_setting('cron.host'))",
+                    (f"{name}-{here}",),
+                )
                 other.execute(
                     "select cron.schedule_in_database(%s, %s, %s, %s)",
                     (f"{name}-{here}", schedule, command, here),

@@ -1,6 +1,17 @@
 from __future__ import annotations
 
-from tests.helpers import Connection, rows, shift_clock, value, work
+from tests.helpers import (
+    Connection,
+    add_users,
+    create_users,
+    email,
+    publish,
+    rows,
+    shift_clock,
+    value,
+    work,
+    workflow,
+)
 
 from .conftest import Run, states
 

@@ -325,15 +325,14 @@ def test_logs_of_earlier_have_to_be_asked_for(run: Run, one_run: int) -> None:
 
 @contextlib.contextmanager
 def _following(dsn: str, *words: str) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
-        [sys.executable, "-c", "from dreamlit_cli.main import main; main()", "--dsn", dsn, "logs", "-f", *words],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
+    command = [sys.executable, "-c", "from dreamlit_cli.main import main; main()", "--dsn", dsn, "logs", "-f"]
+    with subprocess.Popen(
+        [*command, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def test_logs_follow_what_happens_until_they_are_interrupted(

@@ -10,10 +10,10 @@ declare
   v_columns jsonb;
   v_hint text;
 begin
-  select jsonb_agg(jsonb_build_object('name', p.column_name, 'type', p.type_name)) into v_columns
-  from dreamlit._probe(p_search_path, format(E'select dreamlit_row.* %s  cross join lateral (\n%s\n) as dreamlit_row', v_from, v_query)) as p;
   -- A query that closes our brackets and opens its own is sound in one place, never in both.
   perform dreamlit._probe(p_search_path, format(E'select true as value %s  where exists (\n%s\n)', v_from, v_query));
+  select jsonb_agg(jsonb_build_object('name', p.column_name, 'type', p.type_name)) into v_columns
+  from dreamlit._probe(p_search_path, format(E'select dreamlit_row.* %s  cross join lateral (\n%s\n) as dreamlit_row', v_from, v_query)) as p;
   if v_columns @> '[{"name": "?column?"}]' then
     return jsonb_build_object('faults', jsonb_build_array(
       (p_step.place || '.query', 'the query has a column without a name', 'name it: select … as name')::dreamlit._fault));

@@ -1,4 +1,5 @@
--- The second look puts the expression into WHERE, where PostgreSQL takes no aggregates and nothing that returns several rows.
+-- The first look puts the expression into WHERE, where PostgreSQL takes no aggregates and nothing that returns several rows. It
+-- stands last there, so that what it leaves open is told as open.
 create or replace function dreamlit._probe_expression(p_search_path text, p_place text, p_expression text, p_scope jsonb, p_type text)
 returns setof dreamlit._fault
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -7,9 +8,9 @@ declare
   v_type text;
   v_hint text;
 begin
+  perform dreamlit._probe(p_search_path, format(E'select true as value %s where (\n%s\n) is not null', v_from, p_expression));
   select p.type_name into v_type
   from dreamlit._probe(p_search_path, format(E'select (\n%s\n) as value %s', p_expression, v_from)) as p;
-  perform dreamlit._probe(p_search_path, format(E'select true as value %s where (\n%s\n) is not null', v_from, p_expression));
   if v_type <> p_type then
     return next (p_place, format('the expression is %s, not %s', v_type, p_type), format('make it a %s', p_type))::dreamlit._fault;
   end if;

@@ -22,6 +22,13 @@ begin
       coalesce('a job failed lately: ' || v_failed, 'the job is scheduled'),
       'see cron.job_run_details; the job''s user must be able to connect to cron.host';
   end if;
+  return query
+    select 'pg_cron', 'warning', format('its job connects to %s:%s, and this server is %s:%s', j.nodename, j.nodeport, h.setting, p.setting),
+      'run dreamlit install again: the job was made on another server'
+    from cron.job as j
+    join pg_settings as h on h.name = 'cron.host' join pg_settings as p on p.name = 'port'
+    join pg_settings as b on b.name = 'cron.use_background_workers' and b.setting = 'off'
+    where j.command like '%dreamlit.work%' and j.active and (j.nodename <> h.setting or j.nodeport <> p.setting::integer);
   if (select s.setting from pg_settings as s where s.name = 'cron.use_background_workers') = 'on'
     and (select string_to_array(e.extversion, '.')::integer[] < array[1, 5] from pg_extension as e where e.extname = 'pg_cron')
   then
