@@ -3,11 +3,9 @@ do $cron$
 begin
   if to_regnamespace('cron') is null then
     raise notice 'dreamlit: pg_cron is not in this database; the senders will tick';
+    return;
   elsif not has_schema_privilege('cron', 'usage') then
     raise notice 'dreamlit: % may not use pg_cron (grant usage on schema cron); the senders will tick', current_user;
-    return;
-  end if;
-  if to_regnamespace('cron') is null then
     return;
   end if;
   -- A job remembers the address of the server that it was made on; after a restore or a failover that may be another.

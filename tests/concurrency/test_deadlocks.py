@@ -308,10 +308,9 @@ def _finish(superuser: Connection, connect: Connect) -> None:
         shift_clock(superuser, f"{days} days")
         superuser.execute("select dreamlit._ensure_partitions()")
         superuser.execute("select dreamlit.release(message_id) from " + HELD)
+        superuser.execute("update dreamlit._chores set due_at = '-infinity' where chore <> 'drop partitions'")
+        superuser.execute("select dreamlit._housekeep() from dreamlit._chores")
         for _ in range(10):
-            superuser.execute(
-                "update dreamlit._chores set due_at = '-infinity' where chore <> 'drop partitions'"
-            )
             work(superuser)
             while _render(sender.connection, random.Random(days), 1000):
                 pass

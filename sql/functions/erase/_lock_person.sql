@@ -6,7 +6,8 @@ declare
   v_runs constant bigint[] := dreamlit._person_runs(p_address);
   v_messages constant bigint[] := array(
     select m.message_id from dreamlit._messages as m
-    where m.state in ('queued', 'held', 'uncertain') and (m.run_id = any (v_runs) or m.recipient ~* p_mentions or m.content::text ~* p_mentions
+    where m.state in ('queued', 'held', 'uncertain')
+      and (m.run_id = any (v_runs) or m.recipient ~* p_mentions or m.content::text ~* p_mentions
       or m.task_id in (select t.task_id from dreamlit._tasks as t where t.item::text ~* p_mentions))
     order by m.message_id);
   v_tasks constant bigint[] := array(

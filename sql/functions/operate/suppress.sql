@@ -11,7 +11,7 @@ begin
 end;
 $$;
 comment on function dreamlit.suppress(text, text) is
-  'Sends no more email to an address: messages that wait for a sender are settled as suppressed when they are claimed, and those to '
-  'others leave without it in cc and bcc. Returns '
+  'Sends no more email to an address: messages that wait for a sender are settled as suppressed when they are claimed, and those '
+  'to others leave without it in cc and bcc. Returns '
   'whether it was not suppressed before. Raises DL001 for something that is no address.';
 grant execute on function dreamlit.suppress(text, text) to dreamlit_admin;

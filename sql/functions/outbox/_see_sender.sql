@@ -6,7 +6,7 @@ begin
   if exists (
     select from dreamlit._senders as s
     where s.sender = p_sender and abs(extract(epoch from v_now - s.last_seen_at)) < 5
-      and (p_channel is null or p_channel = any (s.channels))
+      and (p_channel is null or p_channel = any (s.channels)) and (p_release is null or p_release = s.release)
   ) then
     return;
   end if;

@@ -8,9 +8,12 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     from (
       select f.field, e.address, e.n
       from unnest(array['cc', 'bcc']) as f(field)
-      cross join jsonb_array_elements_text(case when jsonb_typeof(p_content -> f.field) = 'array' then p_content -> f.field else '[]' end) with ordinality as e(address, n)
+      cross join jsonb_array_elements_text(
+        case when jsonb_typeof(p_content -> f.field) = 'array' then p_content -> f.field else '[]' end)
+        with ordinality as e(address, n)
     ) as a
     where not exists (select from dreamlit._suppressions as s where s.address_hash = dreamlit._address_hash(a.address))
   ) as k;
 $$;
-comment on function dreamlit._without_suppressed(jsonb) is 'Returns an email''s content without the suppressed addresses in cc and bcc.';
+comment on function dreamlit._without_suppressed(jsonb) is
+  'Returns an email''s content without the suppressed addresses in cc and bcc.';
