@@ -9,3 +9,7 @@ comment on column dreamlit._held_messages.reason is 'uncertain: it may have arri
 comment on column dreamlit._held_messages.claims is 'How often it had been claimed: the claims after its release count on from there.';
 comment on column dreamlit._versions.unused_since is
   'When nothing was seen to use it any more: its functions go when all transactions of that moment have ended.';
+comment on column dreamlit._versions.template_references is
+  'What the version''s templates read, by step, for compiling it again; null where a release before 0.2.0 published it.';
+comment on column dreamlit._versions.search_path is
+  'The search_path under which it was published; null where a release before 0.2.0 published it.';

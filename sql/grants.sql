@@ -2,6 +2,6 @@
 grant usage on schema dreamlit to dreamlit_admin, dreamlit_sender, dreamlit_reader;
 grant usage, create on schema dreamlit_workflows to dreamlit_admin;
 grant usage on schema dreamlit_workflows to dreamlit_reader;
-grant select on dreamlit.workflows, dreamlit.runs, dreamlit.tasks, dreamlit.messages, dreamlit.attempts, dreamlit.event_log, dreamlit.health,
+grant select on dreamlit.workflows, dreamlit.versions, dreamlit.runs, dreamlit.tasks, dreamlit.messages, dreamlit.attempts, dreamlit.event_log, dreamlit.health,
   dreamlit.alerts, dreamlit.activity
   to dreamlit_admin, dreamlit_reader;

@@ -60,6 +60,11 @@ def wait_until(happened: Callable[[], object]) -> None:
         time.sleep(0.005)
 
 
+def let_unused_versions_go(superuser: Connection) -> None:
+    """What housekeeping does: it marks first, and drops when every transaction of that moment has ended."""
+    wait_until(lambda: value(superuser, "select dreamlit._drop_unused_versions()") > 0)
+
+
 def wait_for_lock(superuser: Connection, waiting: Connection) -> None:
     """Return once the session of `waiting` stands before a lock that another one holds."""
     wait_until(

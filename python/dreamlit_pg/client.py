@@ -87,6 +87,43 @@ class Client:
         found: Row | None = self._value("select dreamlit.redirect(%s, %s, %s) as value", name, email, slack)
         return found
 
+    def rollback(self, name: str, version: int) -> Published:
+        """Publish an earlier version's definition again. Raises NotFound, WrongState and as publish does."""
+        row = self._call("select workflow, version, changed from dreamlit.rollback(%s, %s)", name, version)
+        return Published(name=row["workflow"], version=row["version"], changed=row["changed"])
+
+    def migrate_runs(
+        self, name: str, from_version: int, *, to_version: int | None = None, dry_run: bool = False
+    ) -> list[Row]:
+        """Move waiting runs to another version, the published one by default.
+
+        Returns every open run of the version: run_id, moved, reason (None for one that moves). Raises
+        NotFound, WrongState.
+        """
+        return self._rows(
+            "select run_id, moved, reason from dreamlit.migrate_runs(%s, %s, %s, %s)",
+            (name, from_version, to_version, dry_run),
+        )
+
+    def retire_version(self, name: str, version: int) -> str:
+        """Give up a version that is kept for its failed runs. Raises NotFound, WrongState.
+
+        Returns retired; or marked, which means: commit, and call it again when all transactions that are open
+        now have ended.
+        """
+        return str(self._value("select dreamlit.retire_version(%s, %s) as value", name, version))
+
+    def detach_workflows(self, table: str | None) -> list[Row]:
+        """Unpin a table (None: everything) until attach_workflows, in the caller's transaction.
+
+        Returns the versions: workflow, version. Raises NotAllowed, LockTimeout.
+        """
+        return self._rows("select workflow, version from dreamlit.detach_workflows(%s::regclass)", (table,))
+
+    def attach_workflows(self) -> list[Row]:
+        """Compile what is detached again; returns the versions. Raises DefinitionError with all faults."""
+        return self._rows("select workflow, version from dreamlit.attach_workflows()", ())
+
     # Running
 
     def start(self, name: str, payload: Mapping[str, Any] | None = None) -> int:
@@ -195,6 +232,27 @@ class Client:
     def workflows(self) -> list[Row]:
         """All workflows, by name."""
         return self._read(select(tables.workflows).order_by(tables.workflows.c.name))
+
+    def versions(self, name: str | None = None) -> list[Row]:
+        """The versions of a workflow, or of all. Raises NotFound if there is none of that name."""
+        query = _filtered(tables.versions, workflow=name)
+        found = self._read(query.order_by(tables.versions.c.workflow, tables.versions.c.version.desc()))
+        if name is not None and not found:
+            raise NotFound(f"there is no workflow {name}", hint="look in dreamlit.workflows", code="DL002")
+        return found
+
+    def version_diff(self, name: str, from_version: int, to_version: int) -> list[Row]:
+        """What differs between two versions: place, before, after. Raises NotFound."""
+        return self._rows(
+            "select place, before, after from dreamlit.version_diff(%s, %s, %s)",
+            (name, from_version, to_version),
+        )
+
+    def compiled_objects(self) -> list[Row]:
+        """What publishing has made: workflow, version, state, place, object, reads."""
+        return self._rows(
+            "select workflow, version, state, place, object, reads from dreamlit.compiled_objects()", ()
+        )
 
     def runs(
         self,

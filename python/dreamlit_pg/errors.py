@@ -129,6 +129,7 @@ _HINTS = {
     "3F000": "run: dreamlit install",
     "22003": "write a smaller number",
     "22P05": "take the NUL (\\u0000) out: PostgreSQL cannot keep it",
+    "25006": "a standby takes no writes: name the primary, or all hosts and target_session_attrs=read-write",
     "57014": "it took longer than statement_timeout allows: let it do less, or raise the limit",
 }
 _ABOUT_THE_DSN = re.compile("connection info string|connection option|in URI|invalid URI|percent-encoded")

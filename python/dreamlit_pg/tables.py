@@ -36,6 +36,18 @@ workflows = _view(
     sandbox=Boolean,
     redirect=JSONB,
 )
+versions = _view(
+    "versions",
+    workflow=String,
+    version=Integer,
+    state=String,
+    publisher=String,
+    published_at=_TIME,
+    open_runs=BigInteger,
+    waiting_events=BigInteger,
+    failed_runs=BigInteger,
+    definition=JSONB,
+)
 runs = _view(
     "runs",
     run_id=BigInteger,

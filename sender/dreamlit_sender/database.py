@@ -34,6 +34,9 @@ RELEASE = version("dreamlit-pg")
 LANES = ("alert", "urgent", "bulk")
 OLDEST = (0, 2, 0)
 """The oldest release of the engine whose claim takes what we say."""
+_HINTS = {
+    "25006": "a standby takes no writes: name the primary, or all hosts and target_session_attrs=read-write",
+}
 
 
 class DatabaseTroubleError(Exception):
@@ -230,8 +233,9 @@ def _trouble() -> Iterator[None]:
 def _first_line(error: psycopg.Error) -> str:
     """Return the error without detail and context, which may hold data; a hint of ours holds none."""
     text = error.diag.message_primary or str(error).strip() or type(error).__name__
-    hint = error.diag.message_hint if (error.sqlstate or "").startswith("DL") else None
-    first = " ".join(filter(None, [error.sqlstate, text.splitlines()[0][:300]]))
+    state = error.sqlstate or ""
+    hint = error.diag.message_hint if state.startswith("DL") else _HINTS.get(state)
+    first = " ".join(filter(None, [state, text.splitlines()[0][:300]]))
     return f"{first}: {hint}" if hint else first
 
 

@@ -184,13 +184,13 @@ class RenderLane:
     async def _work(self, session: Session) -> None:
         while True:
             await self._reporter.report(session)
-            self._backoff.reset()
             if len(self._reporter):
                 continue
             if self._stop_by is not None:
                 return
             self._changed.clear()
             claimed = await session.claim(CHANNEL, self._chunk)
+            self._backoff.reset()  # not before: a report of nothing asks nobody
             if claimed:
                 await self._render(claimed)
             elif self._stop_by is None:

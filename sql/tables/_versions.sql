@@ -9,6 +9,8 @@ create table if not exists dreamlit._versions (
   published_at timestamptz not null default now(),
   compiled boolean not null default true,
   unused_since xid8,
+  template_references jsonb,
+  search_path text,
   constraint _versions_version_key unique (workflow_id, version)
 );
 comment on table dreamlit._versions is

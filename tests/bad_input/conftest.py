@@ -103,7 +103,9 @@ class House:
         assert all(fault.fact and fault.hint for fault in found)
         return found
 
-    def assert_fault(self, definition: Mapping[str, Any] | str, place: str, fact: str, hint: str = "") -> None:
+    def assert_fault(
+        self, definition: Mapping[str, Any] | str, place: str, fact: str, hint: str = ""
+    ) -> None:
         """One of the faults stands at that place and holds these words."""
         found = self.faults(definition)
         assert [one for one in found if one.place == place and fact in one.fact and hint in one.hint], found
@@ -145,7 +147,9 @@ class House:
 
     def claim(self) -> dict[int, dict[str, Any]]:
         """What a sender is given now: contents by message id."""
-        found = rows(self.sender, "select message_id, content from dreamlit.claim('email', 'bad input', 1000)")
+        found = rows(
+            self.sender, "select message_id, content from dreamlit.claim('email', 'bad input', 1000)"
+        )
         return {row["message_id"]: row["content"] for row in found}
 
 

@@ -287,14 +287,18 @@ def test_a_wrong_file_is_refused_with_its_place(
     [
         pytest.param("\ufeffworkflow: hello\n", "hello", id="byte order mark"),
         pytest.param("workflow: hello\r\n", "hello", id="CRLF"),
-        pytest.param("workflow: '🎉 שלום e\u0301'\n", "🎉 שלום e\u0301", id="emoji, RTL and combining characters"),
+        pytest.param(
+            "workflow: '🎉 שלום e\u0301'\n", "🎉 שלום e\u0301", id="emoji, RTL and combining characters"
+        ),
         pytest.param('workflow: "\\U0001F389"\n', "🎉", id="emoji escaped"),
         pytest.param("workflow: 2024-02-29\n", "2024-02-29", id="a leap day stays text"),
         pytest.param("workflow: 12:30:45\n", "12:30:45", id="no sexagesimal numbers"),
         pytest.param("workflow: no\n", "no", id="Norway"),
         pytest.param("workflow: .nan\n", ".nan", id="not a number stays text"),
         pytest.param("workflow: 0o17\n", "0o17", id="octal stays text"),
-        pytest.param("workflow: 99999999999999999999999999\n", 99999999999999999999999999, id="a great number"),
+        pytest.param(
+            "workflow: 99999999999999999999999999\n", 99999999999999999999999999, id="a great number"
+        ),
         pytest.param("workflow: |\n  a\n  b\n", "a\nb\n", id="block"),
     ],
 )

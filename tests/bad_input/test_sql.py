@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import psycopg
 import pytest
 from tests.bad_input.conftest import Definition, House, changed, only
@@ -81,7 +79,9 @@ def test_a_condition_that_cannot_be_is_refused_at_publish(
     house: House, expression: str, fact: str, hint: str
 ) -> None:
     found = house.faults(when(expression))
-    assert [one for one in found if one.place == "trigger.when" and fact in one.fact and hint in one.hint], found
+    assert [one for one in found if one.place == "trigger.when" and fact in one.fact and hint in one.hint], (
+        found
+    )
     # Nobody is shown the SQL that we put around it.
     assert not [one for one in found if "dreamlit_item" in one.fact or "\n" in one.fact]
 
@@ -158,7 +158,9 @@ QUERIES = [
 @pytest.mark.parametrize(("text", "fact", "hint"), QUERIES)
 def test_a_query_that_cannot_be_is_refused_at_publish(house: House, text: str, fact: str, hint: str) -> None:
     found = house.faults(query(text))
-    assert [one for one in found if one.place == "steps[0].query" and fact in one.fact and hint in one.hint], found
+    assert [
+        one for one in found if one.place == "steps[0].query" and fact in one.fact and hint in one.hint
+    ], found
     assert not [one for one in found if "dreamlit_row" in one.fact]
 
 
@@ -240,8 +242,6 @@ def test_one_row_with_a_failing_condition_harms_none_of_its_statement(house: Hou
     name = house.watch("c integer", [{"id": "tell", "email": NOBODY}], when="1 / new.c > 0")
     house.app.execute(f"insert into public.{name} values (1, 1), (2, 0), (3, 1)".encode())
     work(house.admin, 2)
-    states = column(
-        house.reader, "select state from dreamlit.runs where workflow = %s order by run_id", name
-    )
+    states = column(house.reader, "select state from dreamlit.runs where workflow = %s order by run_id", name)
     assert states == ["running", "failed", "running"]
     assert len(house.claim()) == 2

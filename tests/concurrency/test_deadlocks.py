@@ -104,7 +104,7 @@ def _write(app: Connection, dice: random.Random) -> int:
     changes = 0
     with app.transaction(force_rollback=dice.random() < 0.2) as transaction:
         for _ in range(dice.randint(1, 4)):
-            table, count = dice.choice(TABLES), dice.choice([1, 1, 3, 20])
+            table, count = dice.choice(TABLES), dice.choice([1, 1, 2, 6])
             app.execute(
                 f"insert into public.{table} (n, grp, email) select {dice.randint(0, 30)} + g, (g % 7)::text,"
                 f" '{'visitor' if table == 'visits' else 'user'}' || g || '@example.com' from generate_series(1, {count}) as g".encode()

@@ -22,17 +22,31 @@ UNPINNED = {
     "_check_path": "looks whether its caller is still pinned",
     "_outbox_queue": "inlined; names nothing",
     "publish": "the definition's names mean what they mean to its publisher",
+    "rollback": "likewise, for a version that was published before its path was stored",
+    "attach_workflows": "likewise",
+    "with_workflows_detached": "the migration's names mean what they mean to its caller",
     "work": "a procedure that commits cannot be pinned",
 }
 """Functions that run under the caller's search_path, each named in full throughout."""
 
 FUNCTIONS = {
     "dreamlit_sender": {"claim", "report", "tick", "version"},
-    "dreamlit_reader": {"version", "settings", "steps", "triggers", "run_log"},
+    "dreamlit_reader": {"version", "settings", "steps", "triggers", "run_log", "version_diff"},
 }
 """What a role may call that is public. dreamlit_admin may call everything else that is."""
 
-VIEWS = {"workflows", "runs", "tasks", "messages", "attempts", "event_log", "health", "alerts", "activity"}
+VIEWS = {
+    "workflows",
+    "versions",
+    "runs",
+    "tasks",
+    "messages",
+    "attempts",
+    "event_log",
+    "health",
+    "alerts",
+    "activity",
+}
 
 
 # Comments
@@ -325,6 +339,7 @@ CHECK_EXCEPTIONS = {
     ("_compile_query", "error"): "p_step is a record, whose columns its caller settles",
     ("_compile_step", "error"): "p_step is a record, whose columns its caller settles",
     ("_probe", "error"): "the view that it reads is the one that it has just made",
+    ("_recompile_as", "error"): "the function that it calls is the one that it has just made",
     ("_examine_cron", "error"): "reads pg_cron's tables where they are there",
     ("_compile_condition", "warning"): CAST,
     ("_compile_step", "warning"): CAST,
@@ -354,6 +369,8 @@ DYNAMIC_SQL = {
     "_create_type": PUBLISHERS,
     "_probe": PUBLISHERS,
     "_run_ddl": PUBLISHERS,
+    "with_workflows_detached": "runs its caller's migration as the caller",
+    "_drop_pinning": "%s is a regprocedure",
     "_run_soon": PUBLISHERS,
     "_drop_compiled": NAMED,
 }
@@ -366,6 +383,11 @@ PGSPOT_EXCEPTIONS = {
     "PS010: Unsafe schema creation: dreamlit_workflows": GUARDED,
     "PS005: Function without explicit search_path: dreamlit._now()": UNPINNED["_now"],
     "PS005: Function without explicit search_path: dreamlit.publish": UNPINNED["publish"],
+    "PS005: Function without explicit search_path: dreamlit.rollback": UNPINNED["rollback"],
+    "PS005: Function without explicit search_path: dreamlit.attach_workflows": UNPINNED["attach_workflows"],
+    "PS005: Function without explicit search_path: dreamlit.with_workflows_detached": UNPINNED[
+        "with_workflows_detached"
+    ],
     "PS005: Function without explicit search_path: dreamlit.work": UNPINNED["work"],
     "PS005: Function without explicit search_path: dreamlit._check_path": UNPINNED["_check_path"],
     "PS005: Function without explicit search_path: dreamlit._due_at": UNQUALIFIED,
@@ -386,7 +408,8 @@ def _checked(superuser: Connection, levels: str) -> list[dict[str, object]]:
         f"""
         select p.proname as function, c.level, c.message
         from pg_proc p join pg_language l on l.oid = p.prolang
-        cross join lateral plpgsql_check_function_tb(p.oid, security_warnings => true) as c
+        cross join lateral plpgsql_check_function_tb(p.oid, coalesce(
+          (select t.tgrelid from pg_trigger t where t.tgfoid = p.oid limit 1), 0), security_warnings => true) as c
         where p.pronamespace = 'dreamlit'::regnamespace and l.lanname = 'plpgsql' and c.level in ({levels})
         """,
     )

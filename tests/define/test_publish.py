@@ -7,7 +7,7 @@ import pytest
 from psycopg.types.json import Jsonb
 from tests.conftest import Connect
 from tests.define.conftest import Definition, spoil
-from tests.helpers import Connection, column, publish, rows, value, work
+from tests.helpers import Connection, column, let_unused_versions_go, publish, rows, value, work
 
 pytestmark = pytest.mark.usefixtures("tables")
 
@@ -33,9 +33,8 @@ def test_a_version_without_runs_goes_when_it_is_replaced(
     publish(admin, welcome)
     compiled = value(superuser, COMPILED)
     publish(admin, spoil(welcome, "steps.1.wait", "4 days"))
-    # First it is seen to be unused, then all transactions of that moment must have ended.
-    assert value(superuser, "select dreamlit._drop_unused_versions()") == 0
-    assert value(superuser, "select dreamlit._drop_unused_versions()") == 1
+    assert value(superuser, "select dreamlit._drop_unused_versions()") == 0, "it is only marked as unused"
+    let_unused_versions_go(superuser)
     assert value(superuser, COMPILED) == compiled
     assert column(superuser, "select compiled from dreamlit._versions order by version") == [False, True]
 

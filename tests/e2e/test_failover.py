@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import tempfile
 import threading
@@ -17,6 +18,7 @@ from tests.e2e.conftest import StartSender, eventually
 
 from dreamlit_cli.demo.inbox import Inbox
 from dreamlit_pg.cluster import SUPERUSER, Cluster
+from dreamlit_pg.errors import DatabaseError
 from dreamlit_pg.install import install
 
 pytestmark = pytest.mark.slow
@@ -117,14 +119,8 @@ def test_a_failover_in_the_middle_of_everything(
     eventually(lambda: len(inbox.messages) >= 50)
     primary._stop("immediate")
     application.join(30)
-    shutil.rmtree(primary.data)
-    address.unlink()
-    address.symlink_to(standby.socket_folder)
-    standby._run("pg_ctl", "promote", "-D", str(standby.data), "-w", bin=standby.bin)
+    _promote(standby, primary, address)
     with psycopg.connect(standby.dsn(), autocommit=True) as connection:
-        # The new primary has no standby of its own to wait for.
-        connection.execute("alter system set synchronous_standby_names = ''")
-        connection.execute("select pg_reload_conf()")
         promoted_at = connection.execute("select clock_timestamp()").fetchone()
         assert promoted_at is not None
         connection.execute("insert into public.t values (-1)")
@@ -141,6 +137,53 @@ def test_a_failover_in_the_middle_of_everything(
         ),
         explain=lambda: "pg_cron's worker does not come back",
     )
+
+
+def _promote(standby: Cluster, primary: Cluster, address: Path) -> None:
+    """Make the standby the primary; the old one, which has stopped, is gone for good."""
+    shutil.rmtree(primary.data)
+    address.unlink()
+    address.symlink_to(standby.socket_folder)
+    standby._run("pg_ctl", "promote", "-D", str(standby.data), "-w", bin=standby.bin)
+    with psycopg.connect(standby.dsn(), autocommit=True) as connection:
+        # It has no standby of its own to wait for.
+        connection.execute("alter system set synchronous_standby_names = ''")
+        connection.execute("select pg_reload_conf()")
+
+
+def test_a_sender_on_a_standby_says_so_and_begins_once_it_is_promoted(
+    primary: Cluster, standby: Cluster, address: Path, inbox: Inbox, start_sender: StartSender, tmp_path: Path
+) -> None:
+    with psycopg.connect(primary.dsn(), autocommit=True) as connection:
+        connection.execute("insert into public.t values (1)")
+        eventually(lambda: _value(primary, "select count(*) from dreamlit.messages") == 1)
+    sender = start_sender(standby.dsn(user="mailer"))
+    log = tmp_path / "sender.log"
+    eventually(lambda: {"listen", "tick", "email", "slack", "render"} <= _refused_by_standby(log))
+    assert inbox.messages == []
+    primary._stop("immediate")
+    _promote(standby, primary, address)
+    eventually(lambda: _is_settled(standby), explain=lambda: _states(standby))
+    assert sender.poll() is None, "the same process goes on"
+    _check_ledgers(standby, inbox, {1})
+
+
+def _refused_by_standby(log: Path) -> set[str]:
+    """Which parts of the sender have been told that a standby takes no writes."""
+    lines = [line for line in log.read_text().splitlines() if "a standby takes no writes: name the" in line]
+    return {part for line in lines for part in re.findall(r"(?:purpose|channel)=(\w+)", line)}
+
+
+def test_a_standby_answers_who_reads_and_refuses_an_installation(primary: Cluster, standby: Cluster) -> None:
+    with psycopg.connect(primary.dsn(), autocommit=True) as connection:
+        connection.execute("insert into public.t values (1)")
+    eventually(lambda: _value(standby, "select count(*) from dreamlit.runs") == 1)
+    with psycopg.connect(standby.dsn()) as connection:
+        checks = connection.execute("select name, state, detail from dreamlit.doctor()").fetchall()
+    assert [check for check in checks if check[0] == "pg_cron" and check[1] != "ok"] == []
+    with pytest.raises(DatabaseError, match="read-only transaction") as refused:
+        install(standby.dsn())
+    assert "name the primary" in str(refused.value.hint)
 
 
 def _is_settled(cluster: Cluster) -> bool:

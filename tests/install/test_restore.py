@@ -5,39 +5,59 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
+from tests.conftest import HOME
 from tests.helpers import Connection, column, email, publish, rows, shift_clock, value, work, workflow
 
+from dreamlit_pg import sources
 from dreamlit_pg.cluster import Cluster
 
 Restore = Callable[[str], str]
 
 
-@pytest.fixture(params=["custom", "plain"])
-def restore(request: pytest.FixtureRequest, cluster: Cluster) -> Iterator[Restore]:
-    """Dumps a database and restores it under another name; returns the dsn."""
-    name = f"restored_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
 
-    def run(program: str, *words: str, text: bytes | None = None) -> bytes:
-        done = subprocess.run(
-            [str(cluster.bin / program), *words], input=text, capture_output=True, check=False
-        )
-        assert done.returncode == 0, done.stderr.decode()
-        return done.stdout
+
+def _run(cluster: Cluster, program: str, *words: str, text: bytes | None = None) -> bytes:
+    done = subprocess.run([str(cluster.bin / program), *words], input=text, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def elsewhere(cluster: Cluster, postgresql_base: object) -> Iterator[Cluster]:
+    """Another server, to which only the roles have been brought."""
+    other = Cluster(Path(os.environ[HOME]) / f"elsewhere-{WORKER}", kind="full", durable=False).start()
+    try:
+        roles = _run(cluster, "pg_dumpall", "--roles-only", "--dbname", cluster.dsn())
+        # It has a superuser of this name already: no ON_ERROR_STOP.
+        _run(other, "psql", "--quiet", "--no-psqlrc", "--dbname", other.dsn(), text=roles)
+        yield other
+    finally:
+        other.drop()
+
+
+@pytest.fixture(params=["custom here", "plain here", "custom elsewhere", "plain elsewhere"])
+def restore(request: pytest.FixtureRequest, cluster: Cluster) -> Iterator[Restore]:
+    """Dumps a database and restores it beside the first or on another server; returns the dsn."""
+    name, (format_, where) = f"restored_{WORKER}", request.param.split()
+    server: Cluster = cluster if where == "here" else request.getfixturevalue("elsewhere")
 
     def restore(dsn: str) -> str:
-        text = run("pg_dump", f"--format={request.param}", "--dbname", dsn)
-        target = cluster.create_database(name)
-        if request.param == "custom":
-            run("pg_restore", "--exit-on-error", "--dbname", target, text=text)
+        text = _run(cluster, "pg_dump", f"--format={format_}", "--dbname", dsn)
+        target = server.create_database(name)
+        if format_ == "custom":
+            _run(server, "pg_restore", "--exit-on-error", "--dbname", target, text=text)
         else:
-            run("psql", "--quiet", "--no-psqlrc", "-v", "ON_ERROR_STOP=1", "--dbname", target, text=text)
+            words = ["--quiet", "--no-psqlrc", "-v", "ON_ERROR_STOP=1"]
+            _run(server, "psql", *words, "--dbname", target, text=text)
         return target
 
     yield restore
-    cluster.drop_database(name)
+    server.drop_database(name)
 
 
 @pytest.fixture
@@ -103,13 +123,13 @@ def test_everything_goes_on_where_the_dump_left_it(used: str, restore: Restore) 
         assert value(connection, "select dreamlit.retry_run(%s)", failed) == 1
 
 
-def test_the_doctor_finds_nothing_critical_but_that_nobody_works_there_yet(
-    used: str, restore: Restore
-) -> None:
+def test_the_doctor_finds_nothing_new_but_that_nobody_works_there_yet(used: str, restore: Restore) -> None:
     with psycopg.connect(restore(used), autocommit=True) as connection:
         work(connection)
-        critical = column(connection, "select name from dreamlit.doctor() where state = 'critical'")
-        assert set(critical) <= {"sender", "worker"}
+        found = rows(connection, "select name, detail from dreamlit.doctor() where state <> 'ok'")
+        told = {line["name"]: line["detail"] for line in found if line["name"] not in ("sender", "worker")}
+        assert list(told) == ["workflow hello"]
+        assert "has been renamed" in told["workflow hello"]
 
 
 def test_what_pins_the_users_columns_is_restored_too(used: str, restore: Restore) -> None:
@@ -122,3 +142,32 @@ def test_what_pins_the_users_columns_is_restored_too(used: str, restore: Restore
         )
         work(connection, 2)
         assert "eve@x.example" in column(connection, "select recipient from dreamlit.messages")
+
+
+def test_an_installation_over_it_changes_nothing_that_is_open(used: str, restore: Restore) -> None:
+    with psycopg.connect(restore(used), autocommit=True) as connection:
+        query = "select run_id, state, version, messages from dreamlit.runs order by run_id"
+        before = rows(connection, query)
+        connection.execute(sources.install_script().encode())
+        assert rows(connection, query) == before
+        connection.execute("delete from dreamlit._workers")
+        work(connection, 2)
+        assert "cid@example.com" in column(connection, "select recipient from dreamlit.messages")
+
+
+SEQUENCES = """
+select format('%I.%I', schemaname, sequencename) as sequence, last_value
+from pg_sequences where schemaname in ('dreamlit', 'pgmq') order by 1
+"""
+
+
+def test_every_sequence_stands_where_it_stood(used: str, superuser: Connection, restore: Restore) -> None:
+    stood = rows(superuser, SEQUENCES)
+    moved = {line["sequence"] for line in stood if line["last_value"] is not None}
+    assert {
+        "pgmq.q_dreamlit_events_msg_id_seq",
+        "dreamlit._message_id_seq",
+        "dreamlit._event_id_seq",
+    } <= moved
+    with psycopg.connect(restore(used)) as connection:
+        assert rows(connection, SEQUENCES) == stood

@@ -13,6 +13,7 @@ from tests.helpers import (
     add_user,
     column,
     email,
+    let_unused_versions_go,
     publish,
     rows,
     shift_clock,
@@ -179,8 +180,7 @@ def test_runs_of_a_retired_version_are_counted_and_left(
     publish(rates, workflow({**RATE, "attempts": 2}))
     rates.execute("select dreamlit.set_setting('keep_failed_versions', '\"1 second\"')")
     shift_clock(superuser, "1 day")
-    for _ in range(2):  # marked at the first, dropped at the second
-        superuser.execute("select dreamlit._drop_unused_versions()")
+    let_unused_versions_go(superuser)
     assert retry(rates, workflow="hello") == {"runs": 0, "tasks": 0, "retired": 1}
 
 

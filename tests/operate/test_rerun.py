@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import psycopg
 import pytest
-from tests.helpers import Connection, column, email, publish, rows, shift_clock, value, work, workflow
+from tests.helpers import (
+    Connection,
+    column,
+    email,
+    let_unused_versions_go,
+    publish,
+    rows,
+    shift_clock,
+    value,
+    work,
+    workflow,
+)
 
 from .conftest import Run, Sender
 
@@ -85,8 +96,7 @@ def test_the_key_is_asked_anew(run: Run, admin: Connection, superuser: Connectio
 def test_a_retired_version_is_refused(run: Run, admin: Connection, superuser: Connection) -> None:
     run({**email(), "if": "false"})
     publish(admin, workflow(email("anew")))
-    for _ in range(2):  # marked at the first, dropped at the second
-        superuser.execute("select dreamlit._drop_unused_versions()")
+    let_unused_versions_go(superuser)
     _refused(admin, "DL003", "version 1 of workflow hello has been retired", version=1)
 
 

@@ -131,6 +131,36 @@ async def test_a_connection_may_break_at_any_point(moment: str) -> None:
     assert lane.unreported == 0
 
 
+class NotedBackoff(Backoff):
+    """Waits hardly at all; notes the waits that were asked for, in units of the first."""
+
+    def __init__(self) -> None:
+        super().__init__(first=1.0, cap=1000.0, jitter=lambda: 1.0)
+        self.steps: list[float] = []
+
+    def next(self) -> float:
+        self.steps.append(super().next())
+        return 0.001
+
+
+async def test_a_claim_that_is_refused_is_tried_ever_more_seldom() -> None:
+    database, backoff = FakeDatabase(), NotedBackoff()
+
+    async def refuse(name: str, what: Any) -> None:
+        if name == "claim":
+            database.note("refused")
+            raise DatabaseTroubleError("refused")
+
+    database.point = refuse
+    lane = RenderLane(database=database, renderer=FakeRenderer(), redact=Redactor(), backoff=backoff)
+    task = asyncio.create_task(lane.run())
+    await eventually(lambda: len(backoff.steps) >= 4, database)
+    lane.stop()
+    async with asyncio.timeout(PATIENCE):
+        await task
+    assert backoff.steps[:4] == [1.0, 2.0, 4.0, 8.0]
+
+
 async def test_the_child_renders_with_the_shared_renderer() -> None:
     pytest.importorskip("dreamlit_pg.rendering")
     renderer = ChildRenderer(timeout=3 * PATIENCE)

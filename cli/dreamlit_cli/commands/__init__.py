@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from dreamlit_cli.commands import bulk, installation, logs, messages, people, runs, sender, workflows
+from dreamlit_cli.commands import (
+    bulk,
+    installation,
+    logs,
+    messages,
+    people,
+    runs,
+    sender,
+    versions,
+    workflows,
+)
 
 ALL = (
     *installation.ALL,
     *workflows.ALL,
+    *versions.ALL,
     *runs.ALL,
     *messages.ALL,
     *bulk.ALL,

@@ -20,7 +20,8 @@ begin
     return;
   end if;
   v_steps := dreamlit._due_steps();
-  select min(s.step_id) into v_turn from unnest(v_steps) as s(step_id) where s.step_id > coalesce(v_last, 0) and v_last is distinct from -1;
+  select min(s.step_id) into v_turn from unnest(v_steps) as s(step_id)
+  where s.step_id > coalesce(v_last, 0) and v_last is distinct from -1;
   if v_turn is not null then
     v_moved := dreamlit._advance(v_turn);
   elsif v_last >= 0 and exists (select from dreamlit._chores as c where c.due_at <= clock_timestamp()) then
@@ -31,11 +32,12 @@ begin
     v_moved := dreamlit._launch_runs();
   end if;
   perform set_config('dreamlit.ticked_step', v_turn::text, false);
-  return query select v_moved, case when v_moved > 0 or v_turn <= 0 and v_steps <> '{}' then interval '0' else interval '50 milliseconds' end;
+  return query select v_moved,
+    case when v_moved > 0 or v_turn <= 0 and v_steps <> '{}' then interval '0' else interval '50 milliseconds' end;
 end;
 $$;
 comment on function dreamlit.tick(text, text) is
-  'One batch of the worker''s, done by a sender: starts runs, advances the due tasks of the next step, or does a chore. Returns how '
-  'many moved and how long to sleep; nothing and a second while a worker of pg_cron is on duty. release is the sender''s own; raises '
-  'DL005 for one too old for this database. Commit after it.';
+  'One batch of the worker''s, done by a sender: starts runs, advances the due tasks of the next step, or does a chore. Returns '
+  'how many moved and how long to sleep; nothing and a second while a worker of pg_cron is on duty. release is the sender''s '
+  'own; raises DL005 for one too old for this database. Commit after it.';
 grant execute on function dreamlit.tick(text, text) to dreamlit_sender;

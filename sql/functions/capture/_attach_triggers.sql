@@ -15,7 +15,7 @@ begin
       select from pg_trigger as t
       where t.tgrelid = p_table and t.tgname = v_name and (t.tgtype & 1 = 1) = v_row
         and t.tgfoid = to_regprocedure(dreamlit._trigger_function_name(p_workflow, v_operation) || '()')
-        and (v_operation <> 'update' or p_columns is not distinct from p_previous_columns));
+        and (v_operation <> 'update' or p_columns is not distinct from p_previous_columns and (p_columns is null) = (t.tgqual is null)));
     perform dreamlit._run_soon(format('create or replace trigger %I after %s on %s %s for each %s %s execute function %s()',
       v_name, v_operation, p_table,
       case when v_row then '' when v_operation = 'insert' then 'referencing new table as dreamlit_new' else 'referencing old table as dreamlit_old' end,

@@ -1,6 +1,7 @@
 -- The types of the captured rows, the anchor, and the functions that the generated trigger calls.
 create or replace function dreamlit._compile_trigger(
-  p_search_path text, p_workflow text, p_version integer, p_trigger jsonb, p_table regclass, p_columns jsonb, p_uses jsonb)
+  p_search_path text, p_workflow text, p_version integer, p_trigger jsonb, p_table regclass, p_columns jsonb, p_uses jsonb,
+  p_captured jsonb)
 returns jsonb
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -10,9 +11,10 @@ declare
   v_when_items text := dreamlit._object_name(p_workflow, p_version, 'when_items');
   v_key_items text := dreamlit._object_name(p_workflow, p_version, 'key_items');
   v_key text := dreamlit._object_name(p_workflow, p_version, 'key');
-  v_columns jsonb := case when p_table is null then p_columns
-    else dreamlit._choose_columns(p_columns, p_uses, array['trigger', 'new'], dreamlit._primary_key(p_table)) end;
-  v_old_columns jsonb := dreamlit._choose_columns(case when p_table is null then '[]' else p_columns end, p_uses, array['old'], '{}');
+  v_columns jsonb := coalesce(p_captured -> 'columns', case when p_table is null then p_columns
+    else dreamlit._choose_columns(p_columns, p_uses, array['trigger', 'new'], dreamlit._primary_key(p_table)) end);
+  v_old_columns jsonb := coalesce(p_captured -> 'old_columns',
+    dreamlit._choose_columns(case when p_table is null then '[]' else p_columns end, p_uses, array['old'], '{}'));
   v_faults jsonb := '[]';
 begin
   perform dreamlit._create_type(v_type, v_columns);
@@ -32,7 +34,7 @@ begin
     'key_items', case when p_trigger ? 'key' then v_key_items end);
 end;
 $$;
-comment on function dreamlit._compile_trigger(text, text, integer, jsonb, regclass, jsonb, jsonb) is
+comment on function dreamlit._compile_trigger(text, text, integer, jsonb, regclass, jsonb, jsonb, jsonb) is
   'Compiles what the trigger needs besides its trigger functions; returns the names and columns that _compile_capture takes, '
   'and faults.';
-grant execute on function dreamlit._compile_trigger(text, text, integer, jsonb, regclass, jsonb, jsonb) to dreamlit_admin;
+grant execute on function dreamlit._compile_trigger(text, text, integer, jsonb, regclass, jsonb, jsonb, jsonb) to dreamlit_admin;

@@ -1,7 +1,8 @@
 -- Everything that publishing creates for the version except the triggers. All faults of all steps are gathered; a step whose
 -- query does not compile leaves its name out of scope, so the steps below are checked without it only if they do not use it.
+-- A version that captures no more keeps the columns that it captured, whatever has become of the table.
 create or replace function dreamlit._compile_version(
-  p_search_path text, p_version integer, p_definition jsonb, p_references jsonb)
+  p_search_path text, p_version integer, p_definition jsonb, p_references jsonb, p_captured jsonb default null)
 returns jsonb
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -19,7 +20,9 @@ declare
   v_step record;
   v_compiled jsonb;
 begin
-  if v_trigger ? 'table' then
+  if p_captured is not null then
+    v_faults := '[]';
+  elsif v_trigger ? 'table' then
     select coalesce(jsonb_agg(f), '[]') into v_faults
     from dreamlit._check_table(v_trigger ->> 'table', v_table, dreamlit._as_list(v_trigger -> 'columns')) as f;
     if v_table is null then
@@ -35,9 +38,11 @@ begin
 
   select coalesce(jsonb_agg(jsonb_build_object('place', u.place, 'alias', u.alias, 'column', u.column_name)), '[]')
   into v_uses from dreamlit._list_uses(p_definition, p_references) as u;
-  v_faults := v_faults || (select coalesce(jsonb_agg(f), '[]') from dreamlit._check_uses(v_table, v_columns, v_uses, v_operations) as f);
+  if p_captured is null then
+    v_faults := v_faults || (select coalesce(jsonb_agg(f), '[]') from dreamlit._check_uses(v_table, v_columns, v_uses, v_operations) as f);
+  end if;
 
-  v_capture := dreamlit._compile_trigger(p_search_path, v_workflow, p_version, v_trigger, v_table, v_columns, v_uses);
+  v_capture := dreamlit._compile_trigger(p_search_path, v_workflow, p_version, v_trigger, v_table, v_columns, v_uses, p_captured);
   v_faults := v_faults || (v_capture -> 'faults');
   v_scopes := jsonb_build_object('trigger', jsonb_build_array(
     jsonb_build_object('alias', 'trigger', 'key', 'trigger', 'type', v_capture ->> 'type', 'list', false),
@@ -62,7 +67,7 @@ begin
     'faults', dreamlit._distinct_faults(v_faults), 'table', v_table, 'operations', to_jsonb(v_operations), 'capture', v_capture, 'steps', v_steps);
 end;
 $$;
-comment on function dreamlit._compile_version(text, integer, jsonb, jsonb) is
-  'Compiles a checked definition as the caller; returns {"faults", "table", "operations", "capture", "steps"}. Nothing of it '
-  'stays if the caller rolls back.';
-grant execute on function dreamlit._compile_version(text, integer, jsonb, jsonb) to dreamlit_admin;
+comment on function dreamlit._compile_version(text, integer, jsonb, jsonb, jsonb) is
+  'Compiles a checked definition as the caller; returns {"faults", "table", "operations", "capture", "steps"}. With p_captured, what '
+  '_captured returned for the version, the watched table is not asked. Nothing of it stays if the caller rolls back.';
+grant execute on function dreamlit._compile_version(text, integer, jsonb, jsonb, jsonb) to dreamlit_admin;

@@ -24,13 +24,14 @@ begin
     for update of v skip locked
   loop
     if not v_version.withdrawn and coalesce(v_version.unused_since > pg_snapshot_xmin(v_snapshot), true) then
-      -- A mark that lies ahead came with a dump from another server.
-      update dreamlit._versions as v set unused_since = pg_snapshot_xmax(v_snapshot)
+      -- A mark that lies ahead came with a dump from another server. The snapshot's own end is no mark: it stands at the first
+      -- transaction that has not ended, which may have begun long ago.
+      update dreamlit._versions as v set unused_since = pg_current_xact_id()
       where v.version_id = v_version.version_id and coalesce(v.unused_since > pg_snapshot_xmax(v_snapshot), true);
       continue;
     end if;
     begin
-      perform dreamlit._drop_compiled(v_version.name, v_version.version);
+      perform dreamlit._drop_compiled(v_version.version_id);
       update dreamlit._versions set compiled = false where version_id = v_version.version_id;
       v_count := v_count + 1;
     exception when dependent_objects_still_exist then

@@ -23,7 +23,8 @@ begin
 
   v_compiled := dreamlit._compile_version(p_search_path, v_begun.version, v_definition, v_references);
   perform dreamlit._raise_faults(p_definition, v_compiled -> 'faults');
-  perform dreamlit._save_version(v_begun.workflow_id, v_begun.version_id, v_begun.version, v_definition, current_user, v_compiled);
+  perform dreamlit._save_version(
+    v_begun.workflow_id, v_begun.version_id, v_begun.version, v_definition, current_user, v_compiled, v_references, p_search_path);
   perform dreamlit._watch_table(v_definition, v_begun.version_id, v_begun.version, v_begun.previous, v_compiled);
   if p_sandbox then
     perform dreamlit.set_sandbox(v_definition ->> 'workflow', true);

@@ -1,5 +1,6 @@
 create or replace function dreamlit._save_version(
-  p_workflow_id bigint, p_version_id bigint, p_version integer, p_definition jsonb, p_publisher name, p_compiled jsonb)
+  p_workflow_id bigint, p_version_id bigint, p_version integer, p_definition jsonb, p_publisher name, p_compiled jsonb,
+  p_references jsonb, p_search_path text)
 returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
@@ -7,10 +8,10 @@ begin
     raise exception using errcode = 'DL004', message = format('%s is no member of %s', session_user, p_publisher),
       hint = 'publish as yourself';
   end if;
-  insert into dreamlit._versions (version_id, workflow_id, version, definition, publisher, trigger_table, operations)
+  insert into dreamlit._versions (version_id, workflow_id, version, definition, publisher, trigger_table, operations, template_references, search_path)
   overriding system value
   values (p_version_id, p_workflow_id, p_version, p_definition, p_publisher, p_compiled ->> 'table',
-    array(select jsonb_array_elements_text(p_compiled -> 'operations')));
+    array(select jsonb_array_elements_text(p_compiled -> 'operations')), p_references, p_search_path);
 
   insert into dreamlit._steps (version_id, position, name, kind, settings, if_function, sql_function, max_attempts)
   values (p_version_id, 0, 'trigger', 'trigger', '{}', p_compiled #>> '{capture,when_items}', p_compiled #>> '{capture,key_items}', 1);
@@ -34,7 +35,7 @@ begin
   perform dreamlit._audit('publish', p_workflow_id, p_detail => jsonb_build_object('version', p_version, 'publisher', p_publisher));
 end;
 $$;
-comment on function dreamlit._save_version(bigint, bigint, integer, jsonb, name, jsonb) is
+comment on function dreamlit._save_version(bigint, bigint, integer, jsonb, name, jsonb, jsonb, text) is
   'Stores a compiled version and makes it the workflow''s own. Raises DL004 if a compiled function is not the publisher''s '
   'definer function.';
-grant execute on function dreamlit._save_version(bigint, bigint, integer, jsonb, name, jsonb) to dreamlit_admin;
+grant execute on function dreamlit._save_version(bigint, bigint, integer, jsonb, name, jsonb, jsonb, text) to dreamlit_admin;

@@ -28,7 +28,8 @@ begin
     from cron.job as j
     join pg_settings as h on h.name = 'cron.host' join pg_settings as p on p.name = 'port'
     join pg_settings as b on b.name = 'cron.use_background_workers' and b.setting = 'off'
-    where j.command like '%dreamlit.work%' and j.active and (j.nodename <> h.setting or j.nodeport <> p.setting::integer);
+    where j.command like '%dreamlit.work%' and j.active and (j.nodename <> h.setting or j.nodeport <> p.setting::integer)
+      and not pg_is_in_recovery();  -- a standby shows its primary's job
   if (select s.setting from pg_settings as s where s.name = 'cron.use_background_workers') = 'on'
     and (select string_to_array(e.extversion, '.')::integer[] < array[1, 5] from pg_extension as e where e.extname = 'pg_cron')
   then

@@ -20,7 +20,7 @@ begin
     end if;
     if dreamlit._takes_row_trigger(v_trigger.watched, v_operation) and not v_trigger.by_row then
       return query select 'critical', format('%s has become a partition or a parent: rows written through the other table are not captured', v_trigger.watched),
-        c_republish;
+        format('select * from dreamlit.with_workflows_detached(%L, ''select 1'')', v_trigger.watched);
     end if;
     if not has_table_privilege(p_publisher, v_trigger.watched, 'TRIGGER') then
       return query select 'warning', format('%s may no longer put triggers on %s', p_publisher, v_trigger.watched),
@@ -31,7 +31,9 @@ begin
     return query select 'critical', format('%s may not enqueue: writes to the table fail', p_publisher),
       format('grant execute on function dreamlit._enqueue(bigint, text, jsonb) to %I', p_publisher);
   end if;
-  if dreamlit._follows_rename(p_workflow, p_version) then
+  if cardinality(p_operations) > 0 and to_regprocedure(dreamlit._object_name(p_workflow, p_version, 'columns') || '()') is null then
+    return query select 'critical', 'a captured column has been dropped with cascade: writes to the table fail', 'at once: unpublish it, or publish it without that column';
+  elsif dreamlit._follows_rename(p_workflow, p_version) then
     return query select 'warning', 'a captured column has been renamed: captured as before, a little slower', 'publish it with the new name';
   end if;
 end;

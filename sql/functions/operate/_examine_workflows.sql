@@ -23,7 +23,8 @@ begin
       return query select 'workflow ' || v_workflow.name, 'ok', format('version %s, published by %s, %s', v_workflow.version, v_workflow.publisher, v_workflow.state), null::text;
     end if;
   end loop;
+  return query select * from dreamlit._examine_old_versions();
 end;
 $$;
 comment on function dreamlit._examine_workflows() is
-  'Returns the doctor''s checks of every published workflow: its triggers and its compiled functions.';
+  'Returns the doctor''s checks of every published workflow, its triggers and its compiled functions, and of old versions with runs.';
