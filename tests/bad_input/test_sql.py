@@ -193,9 +193,12 @@ def test_sql_that_only_looks_odd_is_published(house: House, definition: Definiti
 
 def test_an_endless_query_is_stopped_by_the_publishers_own_limit(house: House) -> None:
     endless = "with recursive r as (select 1 as n union all select n from r) select n from r"
-    with pytest.raises(psycopg.errors.QueryCanceled), house.admin.transaction():
-        house.admin.execute("set local statement_timeout = '300ms'")
-        house.try_publishing(query(endless))
+    house.admin.execute("set statement_timeout = '300ms'")
+    try:
+        with pytest.raises(psycopg.errors.QueryCanceled):
+            house.try_publishing(query(endless))
+    finally:
+        house.admin.execute("reset statement_timeout")
 
 
 def test_nothing_of_a_refused_definition_has_run(house: House) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from tests.conftest import DsnOf
-from tests.helpers import Connection, column, publish, shift_clock, value, work
+from tests.helpers import Connection, column, publish, shift_clock, value, wait_until, work
 
 from dreamlit_pg.errors import DreamlitError
 from dreamlit_pg.migration_check import Checked, Report, check_migration, split
@@ -280,8 +280,7 @@ def test_a_version_kept_for_failed_runs_is_to_be_retired_first(
     assert (kept.state, kept.verdict) == ("retained", "blocked")
     first, _, then = kept.findings[0].way.partition("; then: ")
     assert first == "first give up its failed runs: dreamlit retire w 2"
-    for _ in range(2):
-        admin.execute("select dreamlit.retire_version('w', 2)")
+    wait_until(lambda: value(admin, "select dreamlit.retire_version('w', 2)") == "retired")
     admin.execute(then.encode())
 
 

@@ -7,7 +7,17 @@ import json
 import psycopg
 import pytest
 from tests.conftest import Connect
-from tests.helpers import Connection, column, publish, rows, shift_clock, value, wait_for_lock, work
+from tests.helpers import (
+    Connection,
+    column,
+    publish,
+    rows,
+    shift_clock,
+    value,
+    wait_for_lock,
+    wait_until,
+    work,
+)
 
 pytestmark = pytest.mark.usefixtures("published")
 
@@ -455,8 +465,7 @@ def test_a_failed_run_that_could_be_retried_does_stand_in_the_way_until_it_is_gi
     with pytest.raises(psycopg.Error) as raised:
         admin.execute(migration)
     assert "w version 2: steps[0].query" in str(raised.value.diag.message_primary)
-    for _ in range(2):
-        admin.execute("select dreamlit.retire_version('w', 2)")
+    wait_until(lambda: value(admin, "select dreamlit.retire_version('w', 2)") == "retired")
     admin.execute(migration)
 
 
