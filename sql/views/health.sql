@@ -32,9 +32,9 @@ with paused as (
     case when coalesce(w.last_tick_at, '-infinity') < clock_timestamp() - interval '2 minutes' then 'critical'
       when w.last_error is not null or w.last_cron_at < clock_timestamp() - interval '2 minutes' then 'warning' else 'ok' end,
     case when w.last_tick_at is null then 'no worker has ever run: is pg_cron scheduled, or a sender running?'
-      when w.last_error is not null then w.last_error
       when w.last_cron_at < clock_timestamp() - interval '2 minutes' and w.last_tick_at > clock_timestamp() - interval '2 minutes'
         then format('pg_cron''s worker has been silent since %s; the senders tick', w.last_cron_at::timestamptz(0))
+      when w.last_error is not null then w.last_error
       else 'last tick' end
   from workers as w
   union all

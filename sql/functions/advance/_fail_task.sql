@@ -1,4 +1,4 @@
--- A full disk is the server's trouble: the task waits for room, and no attempt of it counts.
+-- A full disk or a deadlock is the server's trouble: the task waits, and no attempt of it counts.
 create or replace function dreamlit._fail_task(p_step dreamlit._steps, p_task_id bigint, p_sqlstate text, p_message text)
 returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -6,7 +6,7 @@ declare
   v_error jsonb;
   v_attempt integer;
 begin
-  if p_sqlstate = '53100' then
+  if p_sqlstate in ('53100', '40P01', '40001') then
     update dreamlit._tasks as t set
       error = jsonb_build_object('step', p_step.name, 'sqlstate', p_sqlstate, 'message', p_message, 'attempt', t.attempt),
       due_at = dreamlit._retry_at(p_step.kind, t.attempt + 1)
@@ -25,5 +25,5 @@ begin
 end;
 $$;
 comment on function dreamlit._fail_task(dreamlit._steps, bigint, text, text) is
-  'Counts a failed attempt of a task: it is due again later, or failed for good after the step''s last attempt. Where the disk '
-  'is full (53100) it is only put off.';
+  'Counts a failed attempt of a task: it is due again later, or failed for good after the step''s last attempt. After '
+  'a full disk (53100), a deadlock (40P01) or a serialization failure (40001) it is only put off.';

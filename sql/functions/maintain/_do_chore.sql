@@ -11,7 +11,12 @@ begin
       end if;
     when 'drop versions' then perform dreamlit._drop_unused_versions();
     when 'forget workers' then
-      delete from dreamlit._workers as w where w.last_tick_at < clock_timestamp() - interval '1 hour';
+      -- pg_cron's last worker is remembered for a week, so that its silence does not pass for mended.
+      delete from dreamlit._workers as w
+      where w.last_tick_at < clock_timestamp() - interval '1 hour'
+        and (w.last_tick_at < clock_timestamp() - interval '7 days' or w.worker is distinct from (
+          select c.worker from dreamlit._workers as c
+          where c.worker like 'work:%' and c.last_tick_at > c.started_at + interval '30 seconds' order by c.last_tick_at desc limit 1));
       delete from dreamlit._alerts as a where a.closed_at < dreamlit._now() - dreamlit._kept_for('keep_audit_log');
   end case;
 end;
