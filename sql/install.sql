@@ -116,6 +116,7 @@ set local check_function_bodies = off;
 \ir functions/define/_grant_publisher.sql
 \ir functions/define/_hint_for.sql
 \ir functions/define/_is_type.sql
+\ir functions/define/_is_whole.sql
 \ir functions/define/_item_obstacle.sql
 \ir functions/define/_list_detached.sql
 \ir functions/define/_list_steps.sql

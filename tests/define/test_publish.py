@@ -228,3 +228,20 @@ def test_without_a_renderer_in_the_database_somebody_has_to_have_read_the_templa
         publish(admin, {**welcome, "references": read})
     read["steps[0].email"] = [{"field": "subject", "path": ["trigger", "first_name"]}]
     assert publish(admin, {**welcome, "references": read}) == 1
+
+
+def test_what_a_cascade_took_away_comes_back_when_the_same_is_published_again(
+    admin: Connection, superuser: Connection
+) -> None:
+    table = "create table public.people (person_id integer primary key, email text)"
+    step = {"id": "tell", "email": {"to": "{{ trigger.email }}", "subject": "Hi", "text": "Hello"}}
+    definition = {"workflow": "hello", "trigger": {"table": "public.people", "on": "insert"}, "steps": [step]}
+    admin.execute(table)
+    assert publish(admin, definition) == 1
+    admin.execute("drop table public.people cascade")
+    admin.execute(table)
+    assert publish(admin, definition) == 2
+    admin.execute("insert into public.people values (1, 'ann@example.com')")
+    work(superuser, 2)
+    assert value(superuser, "select recipient from dreamlit.messages") == "ann@example.com"
+    assert publish(admin, definition) == 2

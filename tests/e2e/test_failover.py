@@ -15,6 +15,7 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 from tests.e2e.conftest import StartSender, eventually
+from tests.helpers import work
 
 from dreamlit_cli.demo.inbox import Inbox
 from dreamlit_pg.cluster import SUPERUSER, Cluster
@@ -89,6 +90,17 @@ def _value(cluster: Cluster, query: str) -> object:
     return row[0] if row else None
 
 
+def _work_until(cluster: Cluster, query: str) -> None:
+    """pg_cron's worker may be at it already, or begin within a minute."""
+    with psycopg.connect(cluster.dsn(), autocommit=True) as connection:
+
+        def is_done() -> bool:
+            work(connection)
+            return bool(_value(cluster, query))
+
+        eventually(is_done)
+
+
 class Application(threading.Thread):
     """Inserts row after row, each in a transaction of its own, and notes which of them were committed."""
 
@@ -156,7 +168,7 @@ def test_a_sender_on_a_standby_says_so_and_begins_once_it_is_promoted(
 ) -> None:
     with psycopg.connect(primary.dsn(), autocommit=True) as connection:
         connection.execute("insert into public.t values (1)")
-        eventually(lambda: _value(primary, "select count(*) from dreamlit.messages") == 1)
+    _work_until(primary, "select count(*) = 1 from dreamlit.messages")
     sender = start_sender(standby.dsn(user="mailer"))
     log = tmp_path / "sender.log"
     eventually(lambda: {"listen", "tick", "email", "slack", "render"} <= _refused_by_standby(log))
@@ -177,6 +189,7 @@ def _refused_by_standby(log: Path) -> set[str]:
 def test_a_standby_answers_who_reads_and_refuses_an_installation(primary: Cluster, standby: Cluster) -> None:
     with psycopg.connect(primary.dsn(), autocommit=True) as connection:
         connection.execute("insert into public.t values (1)")
+    _work_until(primary, "select count(*) = 1 from dreamlit.runs")
     eventually(lambda: _value(standby, "select count(*) from dreamlit.runs") == 1)
     with psycopg.connect(standby.dsn()) as connection:
         checks = connection.execute("select name, state, detail from dreamlit.doctor()").fetchall()

@@ -27,10 +27,11 @@ begin
     case when q.unchanged then v_previous.version else v_last + 1 end,
     case when v_workflow.state <> 'unpublished' then v_previous.definition end,
     q.unchanged
-  from (select v_workflow.state <> 'unpublished' and v_previous.definition = p_definition as unchanged) as q;
+  from (select v_workflow.state <> 'unpublished' and v_previous.definition = p_definition
+    and dreamlit._is_whole(v_workflow.name, v_previous) as unchanged) as q;
 end;
 $$;
 comment on function dreamlit._begin_version(jsonb, name) is
-  'Locks the workflow for publishing and returns the ids of the version to be; unchanged if it is published just so. previous '
+  'Locks the workflow for publishing and returns the ids of the version to be; unchanged if it is published just so, and whole. previous '
   'is the published definition.';
 grant execute on function dreamlit._begin_version(jsonb, name) to dreamlit_admin;
