@@ -125,7 +125,7 @@ def test_a_step_that_names_sql_as_its_function_does_not_run_it(
         "settings": {"attempts": 1}, "sql_function": f"dreamlit_workflows.{trick}",
     }  # fmt: skip
     mallory.execute(
-        "select dreamlit._save_version(%s, %s, %s, %s, current_user, %s)",
+        "select dreamlit._save_version(%s, %s, %s, %s, current_user, %s, '{}', 'public')",
         [
             *(begun[key] for key in ("workflow_id", "version_id", "version")),
             Jsonb({"workflow": "lure"}),
@@ -155,7 +155,7 @@ def test_a_version_that_was_begun_cannot_be_stored_for_another_publisher(
     )
     with pytest.raises(psycopg.Error) as raised:
         mallory.execute(
-            "select dreamlit._save_version(%s, %s, 1, '{}', 'tests_admin', '{\"operations\": [], \"steps\": []}')",
+            "select dreamlit._save_version(%s, %s, 1, '{}', 'tests_admin', '{\"operations\": [], \"steps\": []}', '{}', 'public')",
             [begun["workflow_id"], begun["version_id"]],
         )
     assert raised.value.sqlstate == "DL004"
