@@ -64,8 +64,8 @@ SENDER = Rights(
 )
 READER = Rights(
     schemas=frozenset({"dreamlit", "dreamlit_workflows"}),
-    # The views ask _now for the time.
-    functions=frozenset(FUNCTIONS["dreamlit_reader"] | {"_now"}),
+    # The views call these.
+    functions=frozenset(FUNCTIONS["dreamlit_reader"] | {"_now", "_alert_text"}),
     views=True,
 )
 ADMIN = Rights(schemas=frozenset({"dreamlit", "dreamlit_workflows"}), every_other=True, views=True)
