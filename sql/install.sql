@@ -11,6 +11,7 @@ select pg_advisory_xact_lock(hashtext('dreamlit'), hashtext('install'));
 set local role dreamlit_owner;
 -- Function bodies may name what comes further down.
 set local check_function_bodies = off;
+\ir standstill.sql
 
 \ir tables/_releases.sql
 \ir release.sql

@@ -34,4 +34,5 @@ alter table dreamlit._versions add column unused_since xid8;
 
 -- Functions whose result has other columns now cannot be replaced in place.
 drop function dreamlit._partitioned_tables();
+drop function dreamlit._housekeep();
 drop function dreamlit._claim_messages(text, integer, interval, text);

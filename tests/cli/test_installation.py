@@ -11,6 +11,7 @@ from psycopg.conninfo import make_conninfo
 from tests.cli.conftest import Run
 from tests.helpers import Connection, value
 
+from dreamlit_pg import sources
 from dreamlit_pg.cluster import Cluster
 
 
@@ -36,7 +37,7 @@ def test_what_print_prints_is_a_whole_installation(
     ]
     subprocess.run(psql, check=True, capture_output=True)
     with psycopg.connect(empty) as connection:
-        assert connection.execute("select dreamlit.version()").fetchone() == ("0.1.0",)
+        assert connection.execute("select dreamlit.version()").fetchone() == (sources.release(),)
     assert run("install", dsn=empty).status == 0
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.cli.conftest import Run
+from tests.cli.conftest import Answer, Run
 from tests.conftest import Connect
-from tests.helpers import Connection, add_user, create_users, publish, value, work, workflow
+from tests.helpers import Connection, add_user, create_users, publish, value, wait_until, work, workflow
 
 NAP = {"id": "nap", "wait": "3 days"}
 
@@ -101,7 +101,14 @@ def test_a_version_in_use_is_not_retired(run: Run) -> None:
 
 def test_a_version_without_runs_can_be_retired(run: Run, admin: Connection) -> None:
     run("migrate-runs", "hello", "1")
-    assert run("retire", "hello", "1", "--json").json == {"hello version 1": "retired"}
+    answers: list[Answer] = []
+
+    def is_retired() -> bool:
+        answers.append(run("retire", "hello", "1", "--json"))
+        return answers[-1].status == 0
+
+    wait_until(is_retired)
+    assert answers[-1].json == {"hello version 1": "retired"}
 
 
 def test_a_version_that_an_open_transaction_may_still_use_is_not_retired(
@@ -113,7 +120,7 @@ def test_a_version_that_an_open_transaction_may_still_use_is_not_retired(
     answer = run("retire", "hello", "1")
     assert (answer.status, "may still bring an event of version 1" in answer.errors) == (1, True)
     other.rollback()
-    assert run("retire", "hello", "1").status == 0
+    wait_until(lambda: run("retire", "hello", "1").status == 0)
 
 
 # check-migration

@@ -59,7 +59,7 @@ CASES: list[tuple[str, object, str, str, str]] = [
     ("steps.1.wait", {"until": "trigger.seen"}, "steps[1].wait.until", "has no column seen", "seen_at"),
     ("steps.2.collect", "yes", "steps[2].collect", "collect is", "true or false"),
     ("steps.2.query", "select 1; select 2", "steps[2].query", "", "one SQL query"),
-    ("steps.2.query", "select 1 as a) as dreamlit_row; drop table public.users; select * from (select 1", "steps[2].query", "multi", ""),
+    ("steps.2.query", "select 1 as a) as dreamlit_row; drop table public.users; select * from (select 1", "steps[2].query", "syntax error", ""),
     ("steps.2.query", "insert into public.friends values (1) returning user_id", "steps[2].query", "syntax error", "only reads"),
     ("steps.2.query", "with d as (delete from public.friends returning *) select * from d", "steps[2].query", "data-modifying", ""),
     ("steps.2.query", "select f.name from public.friends f for update", "steps[2].query", "FOR UPDATE", ""),

@@ -21,6 +21,7 @@ from tests.helpers import (
     shift_clock,
     value,
     wait_for_lock,
+    wait_until,
     work,
     workflow,
 )
@@ -182,7 +183,7 @@ def test_a_version_whose_runs_have_gone_can_be_retired(
 ) -> None:
     _from_one_to_another(admin, app, superuser, workflow(NAP, email()), workflow(NAP, _say()))
     assert column(admin, "select state from dreamlit.versions order by version") == ["retained", "published"]
-    assert value(admin, "select dreamlit.retire_version('hello', 1)") == "retired"
+    wait_until(lambda: value(admin, "select dreamlit.retire_version('hello', 1)") == "retired")
 
 
 def test_many_runs_move_at_once(admin: Connection, app: Connection, superuser: Connection) -> None:

@@ -203,6 +203,8 @@ def test_nothing_outside_the_sandbox_is_reached(source: str, field: str) -> None
     _assert_still_works()
 
 
+# A tick may hit while a callback of the garbage collector runs (hypothesis has one): it is lost there, and the next one stops it.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("field", ["text", "html"])
 @pytest.mark.parametrize("source", BOMBS.values(), ids=BOMBS.keys())
 def test_time_and_memory_are_bounded(source: str, field: str) -> None:

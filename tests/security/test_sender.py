@@ -17,6 +17,7 @@ from tests.helpers import (
     publish,
     rows,
     value,
+    wait_until,
     work,
     workflow,
 )
@@ -166,7 +167,7 @@ def test_a_sender_that_calls_itself_a_worker_does_not_keep_the_others_from_ticki
     publish(admin, workflow(email()))
     sender.execute("select * from dreamlit.tick('work:1')")
     add_user(app)
-    assert value(sender, "select moved from dreamlit.tick('honest')") > 0
+    wait_until(lambda: value(sender, "select moved from dreamlit.tick('honest')") > 0)
 
 
 @pytest.mark.parametrize(

@@ -24,9 +24,8 @@ begin
   where s.step_id > coalesce(v_last, 0) and v_last is distinct from -1;
   if v_turn is not null then
     v_moved := dreamlit._advance(v_turn);
-  elsif v_last >= 0 and exists (select from dreamlit._chores as c where c.due_at <= clock_timestamp()) then
+  elsif v_last >= 0 and dreamlit._housekeep() then
     v_turn := -1;
-    perform dreamlit._housekeep();
   else
     v_turn := 0;
     v_moved := dreamlit._launch_runs();
