@@ -319,6 +319,7 @@ set local check_function_bodies = off;
 \ir functions/erase/_erased_error.sql
 \ir functions/erase/_lock_person.sql
 \ir functions/erase/_mentions.sql
+\ir functions/erase/_person_messages.sql
 \ir functions/erase/_person_runs.sql
 \ir functions/erase/erase_person.sql
 \ir functions/erase/export_person.sql

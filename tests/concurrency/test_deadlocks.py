@@ -193,6 +193,7 @@ def _operate(admin: Connection, dice: random.Random) -> None:
             ("select dreamlit.discard_messages(%s)", [name]),
             ("select dreamlit.set_sandbox(%s, true)", [name]),
             ("select dreamlit.set_sandbox(%s, false)", [name]),
+            ("select * from dreamlit.erase_person(%s)", [f"user{dice.randint(1, 6)}@example.com"]),
         ]
     )
     _tolerate(lambda: admin.execute(query.encode(), parameters))

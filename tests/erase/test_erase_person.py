@@ -519,6 +519,32 @@ def test_a_worker_with_a_fan_out_of_the_persons_run_and_an_erasing_do_not_wait_i
     assert places(superuser) == []
 
 
+def test_a_message_posted_while_an_erasing_waits_brings_no_circle(
+    run: Run, app: Connection, connect: Connect, me: Sender, superuser: Connection
+) -> None:
+    """The erasing holds the task and waits for the run when the message comes; a sender holds that one and wants the task."""
+    run(email(), users=0)
+    bob(app, superuser, passes=0)
+    superuser.execute("select dreamlit._launch_runs()")
+    worker, person = connect("superuser", autocommit=False), connect("admin")
+    holder, reporting = connect("superuser", autocommit=False), connect("sender", autocommit=False)
+    worker.execute("select dreamlit._advance(s.step_id) from dreamlit._steps as s")
+    holder.execute("select from dreamlit._runs for key share")
+    with ThreadPoolExecutor(2) as pool:
+        erasing = pool.submit(rows, person, "select * from dreamlit.erase_person('bob@x.com')")
+        wait_for_lock(superuser, person)
+        worker.commit()
+        (claimed,) = me.claim()
+        me.report(claimed, "started")
+        sent = pool.submit(Sender(reporting, "me").report, claimed, "sent")
+        wait_for_lock(superuser, reporting)
+        holder.commit()
+        assert sent.result() == "sent"
+        reporting.commit()
+        erasing.result()
+    assert places(superuser) == []
+
+
 def test_a_report_under_way_and_an_erasing_do_not_wait_in_a_circle(
     run: Run, app: Connection, connect: Connect, me: Sender, superuser: Connection
 ) -> None:
