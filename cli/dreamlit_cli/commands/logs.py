@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -44,13 +46,29 @@ def logs(
     seen = {_identity(row) for row in rows}
     _print(rows[-limit:], as_json=as_json)
     newest = max([since, *(row["at"] for row in rows)])
-    while follow:
+    interrupted = _until_interrupted() if follow else lambda: True
+    while not interrupted():
         time.sleep(POLL)
         rows = client.activity(since=max(since, newest - LATE), limit=WINDOW, **filters)
         _print([row for row in rows if _identity(row) not in seen], as_json=as_json)
         newest = max([newest, *(row["at"] for row in rows)])
         # What is older than the window cannot come again.
         seen = {_identity(row) for row in rows} | {known for known in seen if known[0] >= newest - LATE}
+
+
+def _until_interrupted() -> Callable[[], bool]:
+    """Return what tells whether Ctrl-C has been pressed, for an exception could be lost in a destructor.
+
+    A second Ctrl-C raises as ever.
+    """
+    pressed: list[int] = []
+
+    def note(number: int, _frame: object) -> None:
+        pressed.append(number)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    signal.signal(signal.SIGINT, note)
+    return lambda: bool(pressed)
 
 
 def _identity(row: Row) -> tuple[Any, ...]:
