@@ -138,6 +138,7 @@ set local check_function_bodies = off;
 \ir functions/define/_recompile.sql
 \ir functions/define/_recompile_as.sql
 \ir functions/define/_relations_over.sql
+\ir functions/define/_renewed_capture.sql
 \ir functions/define/_resolve_table.sql
 \ir functions/define/_run_ddl.sql
 \ir functions/define/_run_obstacles.sql
@@ -174,13 +175,16 @@ set local check_function_bodies = off;
 \ir functions/capture/_enqueue.sql
 \ir functions/capture/_event_function.sql
 \ir functions/capture/_event_sql.sql
+\ir functions/capture/_last_resort_event_sql.sql
+\ir functions/capture/_last_resort_sql.sql
 \ir functions/capture/_names_sql.sql
+\ir functions/capture/_plain_sql.sql
 \ir functions/capture/_readable.sql
 \ir functions/capture/_row_arguments.sql
 \ir functions/capture/_row_sql.sql
 \ir functions/capture/_row_trigger_function.sql
 \ir functions/capture/_run_soon.sql
-\ir functions/capture/_same_names_sql.sql
+\ir functions/capture/_same_names.sql
 \ir functions/capture/_statement_queries.sql
 \ir functions/capture/_statement_trigger_function.sql
 \ir functions/capture/_takes_row_trigger.sql
@@ -340,6 +344,7 @@ reset role;
 -- plpython3u is an untrusted language: only a superuser can make functions in it.
 \ir functions/render/_run_python.sql
 \ir stale.sql
+\ir capture.sql
 \ir renderer.sql
 select dreamlit._ensure_partitions();
 \ir cron.sql

@@ -113,3 +113,26 @@ def test_a_workflows_own_sql_cannot_set_a_workflow_off(
     assert value(superuser, "select last_error ->> 'sqlstate' from dreamlit.runs") == "DL006"
     assert value(superuser, "select count(*) from public.watched") == 0
     assert events("other") == []
+
+
+@pytest.mark.parametrize("count", [1, 1200])
+def test_after_a_drop_with_cascade_writes_go_on_and_events_are_kept_with_the_error(
+    admin: Connection, app: Connection, watch: Watch, events: Events, count: int
+) -> None:
+    watch(
+        "public.t",
+        ["insert", "update", "delete"],
+        when="new.n > 0 or old.n > 0",
+        uses="trigger.n, old.n as before",
+    )
+    app.execute("insert into public.t values (0, 1)")
+    admin.execute("alter table public.t drop column n cascade")
+    app.execute(f"insert into public.t select g from generate_series(1, {count}) as g".encode())
+    app.execute("update public.t set doc = '1' where id = 1")
+    app.execute("delete from public.t where id = 1")
+    _, *inserted, updated, deleted = events()
+    assert [event["trigger"] for event in inserted] == [{"id": n} for n in range(1, count + 1)]
+    assert {event["error"]["sqlstate"] for event in inserted} <= {"42703", "42883", "42704"}
+    assert (updated["trigger"], deleted["trigger"]) == ({"id": 1}, {"id": 1})
+    assert updated["error"]
+    assert deleted["error"]

@@ -284,7 +284,7 @@ def test_after_a_drop_with_cascade_the_doctor_is_critical_and_publishing_without
     found = column(
         admin, "select detail from dreamlit.doctor() where name = 'workflow w' and state = 'critical'"
     )
-    assert "a captured column has been dropped with cascade: writes to the table fail" in found
+    assert "a captured column has been dropped with cascade: its runs start as failed" in found
     tell = {"id": "tell", "slack": {"text": "user {{ trigger.id }}"}}
     publish(admin, {"workflow": "w", "trigger": {"table": "public.users", "on": "insert"}, "steps": [tell]})
     app.execute("insert into public.users (id) values (2)")

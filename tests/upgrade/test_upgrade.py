@@ -5,6 +5,7 @@ The scripts of the releases are kept in the folder releases; see freeze.py.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -105,7 +106,20 @@ def test_an_upgraded_installation_in_use_equals_a_fresh_one_in_use(
         with psycopg.connect(dsn, autocommit=True) as connection:
             _populate(connection)
     _upgrade(old)
-    assert dump(cluster, old) == dump(cluster, fresh)
+    assert _without_oids(cluster, old) == _without_oids(cluster, fresh)
+
+
+def _without_oids(cluster: Cluster, dsn: str) -> str:
+    """A dump in which each watched table's oid, which its trigger functions know, is its name."""
+    found = dump(cluster, dsn)
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        tables = rows(
+            connection,
+            "select distinct tgrelid::oid::text as oid, tgrelid::regclass::text as name from pg_trigger",
+        )
+    for table in tables:
+        found = re.sub(rf"\b{table['oid']}\b", table["name"], found)
+    return found
 
 
 def test_what_is_open_goes_on_after_the_upgrade(old: str) -> None:

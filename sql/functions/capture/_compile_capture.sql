@@ -5,14 +5,16 @@ language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   v_anchor constant text := dreamlit._object_name(p_workflow, p_version, 'columns');
   v_event constant text := dreamlit._object_name(p_workflow, p_version, 'event');
-  v_names constant text[] := array(
-    select a.attname::text from pg_attribute as a
-    where a.attrelid = p_table and a.attnum > 0 and a.attname in (
-      select c.value ->> 'name' from jsonb_array_elements((p_capture -> 'columns') || (p_capture -> 'old_columns')) as c)
-    order by a.attnum);
+  v_names text[];
+  v_numbers integer[];
   v_operation text;
   v_name text;
 begin
+  select coalesce(array_agg(a.attname::text order by a.attnum), '{}'), coalesce(array_agg(a.attnum::integer order by a.attnum), '{}')
+  into v_names, v_numbers
+  from pg_attribute as a
+  where a.attrelid = p_table and a.attnum > 0 and a.attname in (
+    select c.value ->> 'name' from jsonb_array_elements((p_capture -> 'columns') || (p_capture -> 'old_columns')) as c);
   perform dreamlit._compile_anchor(v_anchor, p_table, v_names);
   perform dreamlit._create_function('pg_catalog, pg_temp',
     format('%s(%s, %s, %s)', v_event, p_capture ->> 'type', p_capture ->> 'type', p_capture ->> 'old_type'),
@@ -21,8 +23,8 @@ begin
     v_name := dreamlit._trigger_function_name(p_workflow, v_operation);
     perform dreamlit._create_function('pg_catalog, pg_temp', v_name || '()', case
       when dreamlit._takes_row_trigger(p_table, v_operation)
-        then dreamlit._row_trigger_function(v_name, v_operation, p_version_id, v_event, v_anchor, p_capture, v_names)
-      else dreamlit._statement_trigger_function(v_name, v_operation, p_version_id, v_event, v_anchor, p_capture, v_names) end);
+        then dreamlit._row_trigger_function(v_name, v_operation, p_version_id, v_event, v_anchor, p_capture, p_table, v_names, v_numbers)
+      else dreamlit._statement_trigger_function(v_name, v_operation, p_version_id, v_event, v_anchor, p_capture, p_table, v_names, v_numbers) end);
   end loop;
 end;
 $$;

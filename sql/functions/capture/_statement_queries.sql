@@ -2,12 +2,13 @@
 -- The aggregate sorts (enable_hashagg is off in the trigger), so a statement of any size streams chunk by chunk; one of a single
 -- chunk, which most are, needs neither sort nor cursor. An event is aggregated as a row: jsonb is then built in one pass, not
 -- three.
-create or replace function dreamlit._statement_queries(p_operation text, p_event text, p_capture jsonb, p_names text[])
+create or replace function dreamlit._statement_queries(p_operation text, p_event text, p_capture jsonb, p_names text[], p_table regclass, p_numbers integer[])
 returns table (small text, fast text, safe text, chunk integer)
 language sql stable set search_path = pg_catalog, pg_temp as $$
   select
-    format($sql$select pg_catalog.count(*), %2$s from (select %1$s limit 501) as s cross join lateral (select %3$s) as dreamlit_event$sql$,
-      s.rows, e.aggregate, e.columns),
+    format($sql$select dreamlit._same_names(%4$s, %5$L, %6$L), pg_catalog.count(*), %2$s
+      from (select %1$s limit 501) as s cross join lateral (select %3$s) as dreamlit_event$sql$,
+      s.rows, e.aggregate, e.columns, p_table::oid, p_numbers, replace(p_names::text, '%', '%%')),
     format($sql$select s.part, pg_catalog.count(*), %3$s from (select %1$s, %2$s) as s cross join lateral (select %4$s) as dreamlit_event
       group by s.part order by s.part$sql$, s.part, s.rows, e.aggregate, e.columns),
     format($sql$select pg_catalog.jsonb_agg(e.event) from (select %1$s, %2$s) as s
@@ -32,6 +33,6 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     'pg_catalog.jsonb_agg(dreamlit_event) filter (where '
       || coalesce(replace(p_capture ->> 'when', '%', '%%') || '(' || r.arguments || ')', 'true') || ')')) as e(columns, aggregate);
 $$;
-comment on function dreamlit._statement_queries(text, text, jsonb, text[]) is
+comment on function dreamlit._statement_queries(text, text, jsonb, text[], regclass, integer[]) is
   'Returns the queries over a transition table: a statement of one chunk of rows, one in chunks, and row by row under guard.';
-grant execute on function dreamlit._statement_queries(text, text, jsonb, text[]) to dreamlit_admin;
+grant execute on function dreamlit._statement_queries(text, text, jsonb, text[], regclass, integer[]) to dreamlit_admin;

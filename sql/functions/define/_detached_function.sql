@@ -5,7 +5,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   select case when p_by_row
     then dreamlit._detached_row_function(n.name, p_operation, p_version.version_id, n.event, n.capture, c.keys, s.names, s.plain,
       dreamlit._detached_changed_sql(p_table, n.name, case when p_operation = 'update' then p_version.definition #> '{trigger,columns}' end))
-    else dreamlit._detached_statement_function(n.name, p_operation, p_version.version_id, n.event, n.capture, c.keys, s.names, s.plain) end
+    else dreamlit._detached_statement_function(n.name, p_operation, p_version.version_id, n.event, n.capture, p_table, c.keys, s.names, s.plain) end
   from (
     select coalesce(array_agg(a.key order by a.column_number), '{}') as keys, coalesce(array_agg(a.column_number order by a.column_number), '{}') as numbers
     from dreamlit._anchor_columns(p_anchor) as a
@@ -14,9 +14,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     select
       format('array(select a.attname from pg_attribute as a where a.attrelid = %s and a.attnum = any (%L::smallint[]) order by a.attnum)',
         p_table::oid, c.numbers) as names,
-      -- The captured columns that are still there, under their keys.
-      format('(select coalesce(jsonb_object_agg(c.key, dreamlit_row.value -> a.attname::text), ''{}'') from unnest(%L::text[], %L::smallint[]) as c(key, number) '
-        'join pg_attribute as a on a.attrelid = %s and a.attnum = c.number and not a.attisdropped)', c.keys, c.numbers, p_table::oid) as plain
+      dreamlit._plain_sql(p_table, c.keys, c.numbers::integer[]) as plain
   ) as s
   cross join (
     select dreamlit._trigger_function_name(p_workflow, p_operation) as name, dreamlit._object_name(p_workflow, p_version.version, 'event') as event,

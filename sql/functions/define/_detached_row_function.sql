@@ -17,22 +17,17 @@ begin
   begin
     execute pg_catalog.format(%4$L, variadic v_names) into v_event using new, old;
   exception when others then
-    v_event := pg_catalog.jsonb_build_object(
-      'trigger', (select %5$s from (select dreamlit._readable(%6$s)) as dreamlit_row(value)),
-      'old', %7$s,
-      'error', pg_catalog.jsonb_build_object('sqlstate', sqlstate, 'message', sqlerrm));
+    v_event := %5$s;
   end;
   if v_event is not null then
-    perform dreamlit._enqueue(%8$s, %9$L, pg_catalog.jsonb_build_array(v_event));
+    perform dreamlit._enqueue(%6$s, %7$L, pg_catalog.jsonb_build_array(v_event));
   end if;
   return null;
 end;
 $capture$ $sql$,
     p_name, p_names, p_changed,
     'select ' || replace(p_event, '%', '%%') || '(' || a.trigger_row || ', ' || a.new_row || ', ' || a.old_row || ')',
-    p_plain, case p_operation when 'delete' then 'old' else 'new' end, case p_operation when 'insert' then 'null'
-      else format('(select %s from (select dreamlit._readable(old)) as dreamlit_row(value))', p_plain) end,
-    p_version_id, p_operation)
+    dreamlit._last_resort_event_sql(p_operation, p_plain), p_version_id, p_operation)
   from dreamlit._row_arguments(p_operation, p_capture, p_keys, '($1)', '($2)') as a;
 $$;
 comment on function dreamlit._detached_row_function(text, text, bigint, text, jsonb, text[], text, text, text) is

@@ -1,5 +1,5 @@
 create or replace function dreamlit._detached_statement_function(
-  p_name text, p_operation text, p_version_id bigint, p_event text, p_capture jsonb, p_keys text[], p_names text, p_plain text)
+  p_name text, p_operation text, p_version_id bigint, p_event text, p_capture jsonb, p_table regclass, p_keys text[], p_names text, p_plain text)
 returns text
 language sql stable set search_path = pg_catalog, pg_temp as $$
   select format($sql$
@@ -18,23 +18,15 @@ begin
   exception when others then
     v_error := pg_catalog.jsonb_build_object('sqlstate', sqlstate, 'message', sqlerrm);
   end;
-  for v_events in execute pg_catalog.format(%6$L, tg_relid::regclass) using v_error loop
+  for v_events in execute pg_catalog.format(%6$L, tg_relid::regclass) using v_error, -1 loop
     perform dreamlit._enqueue(%4$s, %5$L, v_events);
   end loop;
   return null;
 end;
 $capture$ $sql$,
-    p_name, p_names, q.safe, p_version_id, p_operation,
-    -- By way of its text the row gets the table's type, which tells _readable the columns.
-    format($sql$select jsonb_agg(jsonb_build_object('trigger', r.captured, 'old', %s, 'error', $1))
-      from (
-        select %s as captured, (row_number() over () - 1) / 500 as part
-        from (select dreamlit._readable((dreamlit_row::text)::%%s) as value from %s as dreamlit_row) as dreamlit_row
-      ) as r group by r.part order by r.part$sql$,
-      case p_operation when 'delete' then 'r.captured' else 'null::jsonb' end, replace(p_plain, '%', '%%'),
-      case p_operation when 'delete' then 'dreamlit_old' else 'dreamlit_new' end))
-  from dreamlit._statement_queries(p_operation, p_event, p_capture, p_keys) as q;
+    p_name, p_names, q.safe, p_version_id, p_operation, dreamlit._last_resort_sql(p_operation, p_plain))
+  from dreamlit._statement_queries(p_operation, p_event, p_capture, p_keys, p_table, '{}') as q;
 $$;
-comment on function dreamlit._detached_statement_function(text, text, bigint, text, jsonb, text[], text, text) is
+comment on function dreamlit._detached_statement_function(text, text, bigint, text, jsonb, regclass, text[], text, text) is
   'Returns the SQL that makes a statement trigger''s function find its columns by number: as before where they fit, else as events '
   'with their error.';

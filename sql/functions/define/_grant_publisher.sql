@@ -9,7 +9,7 @@ begin
     return;
   end if;
   execute format('grant usage on schema dreamlit, dreamlit_workflows to %I', p_publisher);
-  execute format('grant execute on function dreamlit._enqueue(bigint, text, jsonb), dreamlit._readable(anyelement) to %I', p_publisher);
+  execute format('grant execute on function dreamlit._enqueue(bigint, text, jsonb), dreamlit._readable(anyelement), dreamlit._same_names(oid, integer[], name[]) to %I', p_publisher);
 end;
 $$;
 comment on function dreamlit._grant_publisher(name) is

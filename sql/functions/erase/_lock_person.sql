@@ -23,14 +23,13 @@ begin
       perform r.run_id from dreamlit._runs as r
       where r.run_id = any (v_runs) or r.run_id in (select t.run_id from dreamlit._tasks as t where t.task_id = any (v_tasks))
       order by r.run_id for update;
-      if dreamlit._person_messages(v_runs, p_mentions) <@ v_messages then
-        return v_runs;
-      end if;
+      exit when dreamlit._person_messages(v_runs, p_mentions) <@ v_messages;
       raise exception using errcode = 'DL000';
     exception when sqlstate 'DL000' then
       null;  -- a further message was posted: the end of this block has given back the locks
     end;
   end loop;
+  return v_runs;
 end;
 $$;
 comment on function dreamlit._lock_person(text, text) is

@@ -32,7 +32,7 @@ begin
       format('grant execute on function dreamlit._enqueue(bigint, text, jsonb) to %I', p_publisher);
   end if;
   if cardinality(p_operations) > 0 and to_regprocedure(dreamlit._object_name(p_workflow, p_version, 'columns') || '()') is null then
-    return query select 'critical', 'a captured column has been dropped with cascade: writes to the table fail', 'at once: unpublish it, or publish it without that column';
+    return query select 'critical', 'a captured column has been dropped with cascade: its runs start as failed', 'publish it without that column, or with the one that took its place; then retry the runs';
   elsif dreamlit._follows_rename(p_workflow, p_version) then
     return query select 'warning', 'a captured column has been renamed: captured as before, a little slower', 'publish it with the new name';
   end if;
