@@ -36,6 +36,7 @@ set local check_function_bodies = off;
 \ir tables/_suppressions.sql
 \ir tables/_salts.sql
 \ir tables/_channels.sql
+\ir tables/_buckets.sql
 \ir tables/_senders.sql
 \ir tables/_workers.sql
 \ir tables/_chores.sql
@@ -241,6 +242,7 @@ set local check_function_bodies = off;
 \ir functions/outbox/_lease_sql.sql
 \ir functions/outbox/_lock_outbox.sql
 \ir functions/outbox/_mark_started.sql
+\ir functions/outbox/_open_buckets.sql
 \ir functions/outbox/_outbox_queue.sql
 \ir functions/outbox/_post_messages.sql
 \ir functions/outbox/_read_results.sql
@@ -255,6 +257,8 @@ set local check_function_bodies = off;
 \ir functions/outbox/_settle_messages.sql
 \ir functions/outbox/_stop_messages.sql
 \ir functions/outbox/_suppress_messages.sql
+\ir functions/outbox/_take_tokens.sql
+\ir functions/outbox/_tokens.sql
 \ir functions/outbox/_verdict.sql
 \ir functions/outbox/_without_suppressed.sql
 \ir functions/outbox/claim.sql
@@ -300,6 +304,7 @@ set local check_function_bodies = off;
 \ir functions/operate/retry_failed.sql
 \ir functions/operate/retry_run.sql
 \ir functions/operate/run_log.sql
+\ir functions/operate/set_rate.sql
 \ir functions/operate/set_sandbox.sql
 \ir functions/operate/set_setting.sql
 \ir functions/operate/settings.sql
@@ -336,6 +341,7 @@ set local check_function_bodies = off;
 \ir views/attempts.sql
 \ir views/event_log.sql
 \ir views/health.sql
+\ir views/rates.sql
 \ir views/alerts.sql
 \ir views/activity.sql
 \ir grants.sql

@@ -147,6 +147,7 @@ alerts = _view(
     told_at=_TIME,
     closed_at=_TIME,
 )
+rates = _view("rates", bucket=String, per_second=Numeric, burst=Integer, tokens=Numeric)
 activity = _view(
     "activity",
     at=_TIME,

@@ -14,7 +14,8 @@ comment on column dreamlit.attempts.started_at is 'When the sender said that it 
 comment on column dreamlit.attempts.finished_at is 'When the outcome was reported; null while under way.';
 comment on column dreamlit.attempts.outcome is 'started, sent, failed, or unknown: the provider may have taken the message.';
 comment on column dreamlit.attempts.fault is
-  'Whose fault a failure is: recipient (permanent), configuration (ours), transient, unknown.';
+  'Whose fault a failure is: recipient (permanent), configuration (ours), transient, limited (the provider said how long to wait), '
+  'unknown.';
 comment on column dreamlit.attempts.code is 'The provider''s code: 550 5.1.1, channel_not_found.';
 comment on column dreamlit.attempts.error is 'The provider''s words, cut at 2,000 characters.';
 comment on column dreamlit.attempts.provider is 'Who was asked: smtp, slack, console.';

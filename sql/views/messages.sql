@@ -25,7 +25,7 @@ comment on column dreamlit.messages.subject is 'An email''s subject.';
 comment on column dreamlit.messages.state is
   'queued, sending (a sender has begun), sent, failed, cancelled; held (in the sandbox) or uncertain (a provider may have taken it) '
   'until dreamlit.release or dreamlit.discard; discarded; suppressed (its recipient gets no mail).';
-comment on column dreamlit.messages.attempts is 'Finished attempts, without those that a configuration fault spoilt.';
+comment on column dreamlit.messages.attempts is 'Finished attempts, without those that a configuration fault or a provider''s Retry-After spoilt.';
 comment on column dreamlit.messages.retry_at is 'When it may next be claimed, if that lies ahead.';
 comment on column dreamlit.messages.error is 'What the last attempt failed with: {"fault", "code", "message"}.';
 comment on column dreamlit.messages.provider is 'Who delivered it: smtp, slack, console.';

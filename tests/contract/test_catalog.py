@@ -46,6 +46,7 @@ VIEWS = {
     "health",
     "alerts",
     "activity",
+    "rates",
 }
 
 

@@ -97,7 +97,7 @@ INVARIANTS = {
         select m.message_id, m.state, m.attempts, a.attempts as logged
         from dreamlit._messages as m
         left join lateral (
-            select count(*) filter (where a.fault is distinct from 'configuration') as attempts
+            select count(*) filter (where coalesce(a.fault, '') not in ('configuration', 'limited')) as attempts
             from dreamlit._attempts as a where a.message_id = m.message_id) as a on true
         where case
             when exists (

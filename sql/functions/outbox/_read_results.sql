@@ -25,7 +25,7 @@ language sql set search_path = pg_catalog, pg_temp as $$
       when (o.read_ct = r.attempt and o.headers ? 'sender') is not true and r.outcome <> 'sent' then 'stale'
       when r.attempt not between 1 and o.read_ct then 'stale'
       when o.message_id is null and m.message_id is null then 'stale'
-      else dreamlit._verdict(r.outcome, r.fault, m.attempts + 1, coalesce(s.max_attempts, 10), coalesce(s.settings ->> 'when_uncertain', 'retry'))
+      else dreamlit._verdict(r.outcome, r.fault, m.attempts + 1, coalesce(s.max_attempts, 10), coalesce(s.settings ->> 'when_uncertain', 'retry'), r.retry_after)
     end)::dreamlit._result order by r.n), '{}')
   from results as r
   left join outbox as o on o.message_id = r.message_id

@@ -4,9 +4,9 @@ language sql set search_path = pg_catalog, pg_temp as $$
   where u.message_id = r.message_id and r.verdict = 'sent';
 
   update dreamlit._messages as m set
-    state = case r.verdict when 'retry' then 'queued' when 'block' then 'queued' else r.verdict end,
-    attempts = m.attempts + case r.verdict when 'block' then 0 else 1 end,
-    error = case when r.verdict <> 'sent' then jsonb_strip_nulls(jsonb_build_object('fault', r.fault, 'code', r.code, 'message', r.error)) end,
+    state = case r.verdict when 'retry' then 'queued' when 'block' then 'queued' when 'wait' then 'queued' else r.verdict end,
+    attempts = m.attempts + case when r.verdict in ('block', 'wait') then 0 else 1 end,
+    error = case when r.verdict <> 'sent' then jsonb_strip_nulls(jsonb_build_object('fault', case when r.verdict = 'wait' then 'limited' else r.fault end, 'code', r.code, 'message', r.error)) end,
     provider = coalesce(r.provider, m.provider),
     provider_id = coalesce(r.provider_id, m.provider_id),
     settled_at = case when r.verdict in ('sent', 'failed') then dreamlit._now() end

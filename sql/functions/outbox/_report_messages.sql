@@ -7,9 +7,10 @@ begin
   v_started := dreamlit._mark_started(array(select r from unnest(p_results) as r where r.verdict = 'start'));
   perform dreamlit._requeue(r.queue, array_agg(r.message_id), array_agg(case r.verdict
       when 'retry' then greatest(dreamlit._retry_at(r.channel, r.attempts + 1), dreamlit._now() + make_interval(secs => coalesce(r.retry_after, 0)))
+      when 'wait' then dreamlit._now() + make_interval(secs => least(r.retry_after, 3600))
       else dreamlit._now() end))
   from unnest(p_results) as r
-  where r.verdict in ('retry', 'block', 'release')
+  where r.verdict in ('retry', 'block', 'wait', 'release')
   group by r.queue;
   perform dreamlit._dequeue(r.queue, array_agg(r.message_id))
   from unnest(v_finished) as r where r.verdict in ('sent', 'failed', 'uncertain') and r.queue is not null

@@ -2,13 +2,16 @@
 -- rows.
 create or replace function dreamlit.claim(
   channel text, sender text, quantity integer, lease interval default null,
-  lanes text[] default array['alert', 'urgent', 'bulk'], release text default '0.1.0')
+  lanes text[] default array['alert', 'urgent', 'bulk'], release text default '0.1.0',
+  provider text default null)
 returns table (message_id bigint, attempt integer, content jsonb, templates jsonb, lease_until timestamptz)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_lease constant interval := coalesce($4, (dreamlit._setting('lease') #>> '{}')::interval);
   v_queue text;
   v_left integer := least($3, 1000);
+  v_buckets dreamlit._buckets[];
+  v_quantity integer;
   v_rows integer;
   v_claimed record;
   v_cancelled bigint[];
@@ -19,6 +22,11 @@ begin
   perform dreamlit._see_sender($2, case when $5 <> array['alert'] then $1 end, $6);
   if dreamlit._now() < (select c.blocked_until from dreamlit._channels as c where c.channel = $1) then
     return;
+  end if;
+  v_buckets := dreamlit._open_buckets($1, $7);
+  if v_buckets <> '{}' then
+    v_left := least(v_left, (select floor(min(dreamlit._tokens(b))) from unnest(v_buckets) as b));
+    v_quantity := v_left;
   end if;
   foreach v_queue in array case when $1 = 'render' then array['dreamlit_render'] else array(
     select dreamlit._outbox_queue($1, l.lane) from unnest(array['alert', 'urgent', 'bulk']) with ordinality as l(lane, n)
@@ -36,13 +44,17 @@ begin
     get diagnostics v_rows = row_count;
     v_left := v_left - v_rows;
   end loop;
+  if v_quantity > v_left then
+    perform dreamlit._take_tokens(v_buckets, v_quantity - v_left);
+  end if;
   perform dreamlit._stop_messages(v_cancelled, v_suppressed);  -- once, when no lane is left to lock
 end;
 $$;
-comment on function dreamlit.claim(text, text, integer, interval, text[], text) is
+comment on function dreamlit.claim(text, text, integer, interval, text[], text, text) is
   'Leases up to quantity (at most 1000) ready messages of a channel (email, slack, render) to a sender and returns them '
   'complete, the lanes alert, urgent and bulk in this order or those of them that are named. They come back to the queue at '
   'lease_until (the setting lease, unless given) if nothing is reported; one whose start was reported becomes uncertain then. '
-  'attempt goes back with the report. release is the sender''s own. Raises DL001 for a quantity, lease or lane out of range, '
+  'attempt goes back with the report. release is the sender''s own, provider the one it delivers by. Where a '
+  'rate is set (dreamlit.set_rate), no more come back than the buckets of the channel and the provider allow. Raises DL001 for a quantity, lease or lane out of range, '
   'DL002 for an unknown channel, DL005 for a sender too old for this database. Commit before delivering.';
-grant execute on function dreamlit.claim(text, text, integer, interval, text[], text) to dreamlit_sender;
+grant execute on function dreamlit.claim(text, text, integer, interval, text[], text, text) to dreamlit_sender;
