@@ -239,6 +239,7 @@ set local check_function_bodies = off;
 \ir functions/outbox/_claim_messages.sql
 \ir functions/outbox/_claim_renderings.sql
 \ir functions/outbox/_dequeue.sql
+\ir functions/outbox/_key_kept.sql
 \ir functions/outbox/_lease_sql.sql
 \ir functions/outbox/_lock_outbox.sql
 \ir functions/outbox/_mark_started.sql

@@ -21,7 +21,7 @@ from psycopg.conninfo import conninfo_to_dict
 from dreamlit_pg.errors import DreamlitError
 from dreamlit_sender.dkim import DkimConfig, check_dkim
 from dreamlit_sender.message import UnfitContentError, parse_address
-from dreamlit_sender.providers.settings import ProviderConfig, read_provider
+from dreamlit_sender.providers.settings import ProviderConfig, read_providers
 from dreamlit_sender.secret import Redactor, Secret
 
 if TYPE_CHECKING:
@@ -95,12 +95,13 @@ class SlackConfig:
 class Config:
     """All that the sender needs to know. Times are in seconds; `lease` None leaves it to the database.
 
-    E-mail goes by `provider` if there is one, else by `smtp`.
+    E-mail goes by `provider` if there is one, else by `smtp`, and by `fallback` while that is out.
     """
 
     dsn: Secret
     smtp: SmtpConfig | None = None
     provider: ProviderConfig | None = None
+    fallback: ProviderConfig | SmtpConfig | None = None
     dkim: DkimConfig | None = None
     slack: SlackConfig | None = None
     sender_from: str | None = None
@@ -193,7 +194,8 @@ class _Reader:
 
     def config(self) -> Config:
         dsn, smtp, slack = self._dsn(), self._smtp(), self._slack()
-        provider, dkim = read_provider(self, smtp=smtp is not None), self._dkim()
+        (provider, second), dkim = read_providers(self, smtp=smtp is not None), self._dkim()
+        fallback = self._fallback(second, smtp, provider)
         console = self._value("console", False, _flag)
         email = smtp is not None or provider is not None
         possible = _possible_channels(email, slack is not None, console)
@@ -201,6 +203,7 @@ class _Reader:
             dsn=dsn,
             smtp=smtp,
             provider=provider,
+            fallback=fallback,
             dkim=dkim,
             slack=slack,
             sender_from=self._from(),
@@ -216,7 +219,7 @@ class _Reader:
             shutdown_timeout=self._value("shutdown_timeout", 20.0, _seconds),
             json_logs=self._value("json_logs", False, _flag),
             log_level=self._value("log_level", "INFO", _level),
-            secrets=_all_secrets(dsn, smtp, provider, dkim, slack),
+            secrets=_all_secrets(dsn, (smtp, fallback), provider, dkim, slack),
         )
         # The file is shared with the command line, which may hold keys of its own only outside [sender].
         _check_known("the file's [sender]", "key", self._table, tuple(self._asked))
@@ -250,6 +253,30 @@ class _Reader:
         name, _ = self._raw("smtp_url")
         url = self._text("smtp_url")
         return SmtpConfig.from_url(url, name=name) if url else None
+
+    def _fallback(
+        self, second: ProviderConfig | str | None, smtp: SmtpConfig | None, provider: ProviderConfig | None
+    ) -> ProviderConfig | SmtpConfig | None:
+        """Return what delivers while the first is out: a provider, its SMTP server, or the second one."""
+        name, _ = self._raw("smtp_fallback_url")
+        url = self._text("smtp_fallback_url")
+        other = SmtpConfig.from_url(url, name=name) if url else None
+        if isinstance(second, ProviderConfig):
+            if other is not None:
+                raise DreamlitError(
+                    "DREAMLIT_SMTP_FALLBACK_URL and DREAMLIT_PROVIDER_FALLBACK name two to fall back to"
+                )
+            return second
+        if other is not None:
+            if smtp is None and provider is None:
+                raise DreamlitError("DREAMLIT_SMTP_FALLBACK_URL is set, but nothing that delivers first")
+            return other
+        if second == "smtp" and (smtp is None or provider is None):
+            raise DreamlitError(
+                "DREAMLIT_PROVIDER_FALLBACK is smtp, but there is no SMTP server to fall back to",
+                hint="Set DREAMLIT_SMTP_FALLBACK_URL to the second server.",
+            )
+        return smtp if second == "smtp" else None
 
     def _dkim(self) -> DkimConfig | None:
         domain, selector = self._text("dkim_domain"), self._text("dkim_selector")
@@ -346,13 +373,14 @@ def _check_complete(config: Config, possible: tuple[str, ...]) -> None:
 
 def _all_secrets(
     dsn: Secret,
-    smtp: SmtpConfig | None,
+    servers: tuple[SmtpConfig | ProviderConfig | None, ...],
     provider: ProviderConfig | None,
     dkim: DkimConfig | None,
     slack: SlackConfig | None,
 ) -> tuple[Secret, ...]:
-    found = [dsn, smtp.password if smtp else None, dkim.key if dkim else None]
-    found += provider.settings.secrets() if provider else ()
+    found = [dsn, dkim.key if dkim else None]
+    for one in (*servers, provider):
+        found += one.settings.secrets() if isinstance(one, ProviderConfig) else [one.password] if one else []
     found += [slack.webhook_url, slack.token] if slack else []
     password = conninfo_to_dict(dsn.reveal()).get("password")
     found += [Secret(str(password))] if password else []

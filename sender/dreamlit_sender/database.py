@@ -49,7 +49,10 @@ class ResultsRejectedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A message that is ours until `deadline` (of time.monotonic()), for `lease` seconds in all."""
+    """A message that is ours until `deadline` (of time.monotonic()), for `lease` seconds in all.
+
+    `asked_of` is the provider that may have taken it already.
+    """
 
     message_id: int
     attempt: int
@@ -57,6 +60,7 @@ class Claimed:
     templates: Mapping[str, Any] | None
     deadline: float
     lease: float
+    asked_of: str | None = None
 
     def lease_left(self) -> float:
         """Return the seconds for which nobody else may claim it."""
@@ -66,8 +70,8 @@ class Claimed:
 class Session(Protocol):
     """One connection. Every method raises DatabaseTroubleError, and then the session is done for."""
 
-    async def claim(self, channel: str, quantity: int) -> list[Claimed]:
-        """Return up to `quantity` messages, leased to this sender. Commits."""
+    async def claim(self, channel: str, quantity: int, provider: str | None = None) -> list[Claimed]:
+        """Return up to `quantity` messages, leased to this sender, to go by the provider. Commits."""
         ...
 
     async def report(self, results: Sequence[Result]) -> dict[int, str]:
@@ -166,17 +170,17 @@ class _PostgresSession:
                 "run dreamlit upgrade on the database, or start a sender of its release"
             )
 
-    async def claim(self, channel: str, quantity: int) -> list[Claimed]:
+    async def claim(self, channel: str, quantity: int, provider: str | None = None) -> list[Claimed]:
         # The lease is counted from before the call, and its length measured on the server's clock:
         # neither a slow answer nor a wrong clock here makes it longer than it is.
         asked_at = time.monotonic()
         rows = await self._call(
             "select message_id, attempt, content, templates,"
-            " extract(epoch from lease_until - clock_timestamp())::float8"
-            " from dreamlit.claim(%s::text, %s::text, %s::int, %s::interval, %s::text[], %s::text)",
-            (channel, self._sender, quantity, self._lease, self._lanes, RELEASE),
+            " extract(epoch from lease_until - clock_timestamp())::float8, asked_of"
+            " from dreamlit.claim(%s::text, %s::text, %s::int, %s::interval, %s::text[], %s::text, %s::text)",
+            (channel, self._sender, quantity, self._lease, self._lanes, RELEASE, provider),
         )
-        return [Claimed(row[0], row[1], row[2], row[3], asked_at + row[4], row[4]) for row in rows]
+        return [Claimed(row[0], row[1], row[2], row[3], asked_at + row[4], row[4], row[5]) for row in rows]
 
     async def report(self, results: Sequence[Result]) -> dict[int, str]:
         try:

@@ -29,6 +29,7 @@ from dreamlit_sender.transport import BatchTransport, Handover, Message, Outcome
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from dreamlit_sender.database import Result
     from dreamlit_sender.secret import Redactor
 
 
@@ -127,6 +128,14 @@ class Lane:
 
     # Claiming and reporting
 
+    def _provider(self) -> str | None:
+        provider: str | None = getattr(self._transport, "provider", None)
+        return provider
+
+    def _started(self, item: Claimed) -> Result:
+        keyed = isinstance(self._transport, BatchTransport) and self._transport.idempotent
+        return results.started(item, idempotent_with=self._provider() if keyed else None)
+
     def _has_room(self) -> bool:
         wave = self._wave
         return self._stop_by is None and len(self._claimed) < 2 * wave and len(self._ready) < wave
@@ -134,7 +143,7 @@ class Lane:
     async def _claim(self, session: Session) -> None:
         self._changed.clear()
         self._dry_until = time.monotonic() + self._options.poll
-        fresh = await session.claim(self._channel, self._options.chunk)
+        fresh = await session.claim(self._channel, self._options.chunk, self._provider())
         flying = chain.from_iterable(self._flying.values())
         here = {item.message_id for item in (*self._claimed, *self._ready, *flying)}
         for item in fresh:
@@ -150,7 +159,7 @@ class Lane:
     async def _report(self, session: Session) -> None:
         self._release_lapsing()
         starting = self._next_wave()
-        answer = await self._reporter.report(session, [results.started(item) for item in starting])
+        answer = await self._reporter.report(session, [self._started(item) for item in starting])
         for item in starting:
             self._claimed.remove(item)
             if answer.get(item.message_id) == "sending":
@@ -212,13 +221,18 @@ class Lane:
         begun_at = time.monotonic()
         fitting = []
         for item in items:
-            if self._fits(item, 0.25):
+            if (outcome := self._asked_of_a_stranger(item)) is not None:
+                self._finish(item, outcome)
+            elif self._fits(item, 0.25):
                 fitting.append(item)
             else:
                 self._release(item)
         if not fitting:
             return
-        messages = [Message(item.message_id, item.attempt, item.content, Handover()) for item in fitting]
+        messages = [
+            Message(item.message_id, item.attempt, item.content, Handover(), item.asked_of)
+            for item in fitting
+        ]
         trouble = await self._hand_over(messages, min(map(self._time_for, fitting)))
         for item, message in zip(fitting, messages, strict=True):
             outcome = message.handover.outcome
@@ -229,6 +243,14 @@ class Lane:
                 self._release(item)
             else:
                 self._finish(item, outcome, duration=time.monotonic() - begun_at)
+
+    def _asked_of_a_stranger(self, item: Claimed) -> Outcome | None:
+        """Return the outcome of what another provider may have taken: a person or the policy decides."""
+        ours: tuple[str, ...] = getattr(self._transport, "providers", ())
+        if item.asked_of is None or not ours or item.asked_of in ours:
+            return None
+        error = f"{item.asked_of} may have taken it already, and this sender delivers by {' or '.join(ours)}"
+        return Outcome.failed("unknown", code="asked_of", error=error)
 
     async def _hand_over(self, messages: Sequence[Message], limit: float) -> tuple[str, str] | None:
         """Let the transport set the outcomes; return the code and the error of what cut it short."""

@@ -15,16 +15,17 @@ from typing import TYPE_CHECKING, Any, Protocol
 from dreamlit_sender.backoff import Backoff
 from dreamlit_sender.console import ConsoleTransport
 from dreamlit_sender.database import LANES, Database, DatabaseTroubleError, PostgresDatabase, Session
+from dreamlit_sender.failover import Branch, FailoverTransport
 from dreamlit_sender.lane import Lane, LaneOptions
 from dreamlit_sender.log import configure_logging, log_event
-from dreamlit_sender.providers import build_provider
+from dreamlit_sender.providers import ProviderConfig, ProviderTransport, build_provider
 from dreamlit_sender.render import CHANNEL as RENDER
 from dreamlit_sender.render import ChildRenderer, Renderer, RenderLane
 from dreamlit_sender.slack import SlackTransport
 from dreamlit_sender.smtp import SmtpTransport
 
 if TYPE_CHECKING:
-    from dreamlit_sender.config import Config
+    from dreamlit_sender.config import Config, SmtpConfig
     from dreamlit_sender.transport import Transport
 
 # After the lanes' own bound: for a last report that is on its way.
@@ -55,20 +56,35 @@ def build_transports(config: Config) -> dict[str, Transport]:
             continue
         if config.console:
             transports[channel] = ConsoleTransport(channel)
-        elif channel == "email" and config.provider is not None:
-            transports[channel] = build_provider(
-                config.provider, sender_from=config.sender_from, connections=config.concurrency
-            )
-        elif channel == "email" and config.smtp is not None:
-            transports[channel] = SmtpTransport(
-                config.smtp,
-                sender_from=config.sender_from,
-                dkim=config.dkim,
-                connections=config.concurrency,
-            )
+        elif channel == "email" and (first := config.provider or config.smtp) is not None:
+            transports[channel] = _email_transport(config, first)
         elif channel == "slack" and config.slack is not None:
             transports[channel] = SlackTransport(config.slack, connections=config.concurrency)
     return transports
+
+
+def _email_transport(config: Config, first: ProviderConfig | SmtpConfig) -> Transport:
+    transport = _one_transport(config, first)
+    if config.fallback is None:
+        return transport
+    names = [_provider_name(one) for one in (first, config.fallback)]
+    if names[0] == names[1]:
+        names[1] = f"{names[1]}_fallback"
+    return FailoverTransport(
+        Branch(names[0], transport), Branch(names[1], _one_transport(config, config.fallback))
+    )
+
+
+def _one_transport(config: Config, one: ProviderConfig | SmtpConfig) -> ProviderTransport | SmtpTransport:
+    if isinstance(one, ProviderConfig):
+        return build_provider(one, sender_from=config.sender_from, connections=config.concurrency)
+    return SmtpTransport(
+        one, sender_from=config.sender_from, dkim=config.dkim, connections=config.concurrency
+    )
+
+
+def _provider_name(one: ProviderConfig | SmtpConfig) -> str:
+    return one.name if isinstance(one, ProviderConfig) else "smtp"
 
 
 async def run(

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 _LONGEST = 1000
 
 
-def started(claimed: Claimed) -> Result:
-    """About to be handed to the provider."""
-    return _entry(claimed, "started")
+def started(claimed: Claimed, *, idempotent_with: str | None = None) -> Result:
+    """About to be handed to the provider; `idempotent_with` names one that takes it once only."""
+    entry = _entry(claimed, "started")
+    return entry | {"idempotent": True, "provider": idempotent_with} if idempotent_with else entry
 
 
 def released(claimed: Claimed) -> Result:
@@ -45,6 +46,8 @@ def finished(claimed: Claimed, outcome: Outcome, redact: Redactor) -> Result:
             entry[key] = redact(str(value))[:_LONGEST]
     if outcome.retry_after is not None and math.isfinite(outcome.retry_after):
         entry["retry_after"] = max(0.0, outcome.retry_after)
+    if outcome.doubtful:
+        entry["doubtful"] = True
     return entry
 
 

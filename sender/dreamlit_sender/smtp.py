@@ -77,6 +77,9 @@ class SmtpTransport:
     longer than `drop_after` is closed. At most `connections` are open at once.
     """
 
+    provider = PROVIDER
+    providers = (PROVIDER,)
+
     def __init__(
         self,
         config: SmtpConfig,
@@ -103,6 +106,7 @@ class SmtpTransport:
         """Deliver one message and return what the server said."""
         handover = message.handover
         handover.not_yet()
+        handover.provider = PROVIDER
         try:
             mail = build_mail(message.message_id, message.content, default_from=self._from)
         except UnfitContentError as error:

@@ -18,13 +18,15 @@ class Handover:
     the bytes that could make the provider accept the message. One that says nothing is taken to have begun.
     `repeatable` is set where the provider itself makes a second handover of the same message harmless, and
     `outcome` as soon as it is known, so that an interruption of the whole batch does not lose it.
+    `provider` is who was asked, once anybody was.
     """
 
-    __slots__ = ("may_have_begun", "outcome", "repeatable")
+    __slots__ = ("may_have_begun", "outcome", "provider", "repeatable")
 
     def __init__(self) -> None:
         self.may_have_begun = True
         self.repeatable = False
+        self.provider: str | None = None
         self.outcome: Outcome | None = None
 
     def not_yet(self) -> None:
@@ -38,17 +40,25 @@ class Handover:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One claimed message, rendered and ready to send. `content` is as `dreamlit.claim` gave it."""
+    """One claimed message, rendered and ready to send. `content` is as `dreamlit.claim` gave it.
+
+    `asked_of` is the provider that may have taken it at an earlier attempt: no other may be asked.
+    """
 
     message_id: int
     attempt: int
     content: Mapping[str, Any]
     handover: Handover = field(default_factory=Handover, compare=False)
+    asked_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one attempt. `retry_after` is in seconds, and only if the provider said so."""
+    """What became of one attempt. `retry_after` is in seconds, and only if the provider said so.
+
+    `doubtful` goes with a failure that may be repeated: the provider may have taken the message, and only the
+    same one, which would know it again, may be asked again.
+    """
 
     outcome: Literal["sent", "failed"]
     fault: Fault | None = None
@@ -57,6 +67,7 @@ class Outcome:
     retry_after: float | None = None
     provider: str | None = None
     provider_id: str | None = None
+    doubtful: bool = False
 
     @classmethod
     def sent(cls, *, provider: str, provider_id: str | None = None, error: str | None = None) -> Outcome:
@@ -79,8 +90,10 @@ class Outcome:
     @classmethod
     def interrupted(cls, handover: Handover, *, code: str, error: str) -> Outcome:
         """A delivery that ended without an answer: unknown if it may have begun and must not be repeated."""
-        doubtful = handover.may_have_begun and not handover.repeatable
-        return cls.failed("unknown" if doubtful else "transient", code=code, error=error)
+        begun, provider = handover.may_have_begun, handover.provider
+        if begun and not handover.repeatable:
+            return cls.failed("unknown", code=code, error=error, provider=provider)
+        return cls("failed", "transient", code, error, provider=provider, doubtful=begun)
 
 
 class Transport(Protocol):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from dreamlit_sender.transport import Fault, Handover, Outcome
+from dreamlit_sender.transport import Handover, Outcome
 
 if TYPE_CHECKING:
     import ssl
@@ -52,6 +52,7 @@ async def post(
         # A request is acted upon once its body is complete, never before the body has begun.
         if event.endswith("send_request_body.started"):
             for handover in handovers:
+                handover.provider = provider
                 handover.begins()
 
     try:
@@ -75,8 +76,9 @@ def _no_response(error: httpx.HTTPError, handovers: Sequence[Handover], provider
     if not any(handover.may_have_begun for handover in handovers):
         code = "timeout" if isinstance(error, httpx.TimeoutException) else "connect"
         return Outcome.failed("transient", code=code, error=text, provider=provider)
-    fault: Fault = "transient" if all(handover.repeatable for handover in handovers) else "unknown"
-    return Outcome.failed(fault, code="no_reply", error=text, provider=provider)
+    if all(handover.repeatable for handover in handovers):
+        return Outcome("failed", "transient", "no_reply", text, provider=provider, doubtful=True)
+    return Outcome.failed("unknown", code="no_reply", error=text, provider=provider)
 
 
 def json_object(response: httpx.Response) -> dict[str, Any] | None:

@@ -16,6 +16,7 @@ create table if not exists dreamlit._messages (
   provider text,
   provider_id text,
   settled_at timestamptz,
+  doubt jsonb,
   constraint _messages_pkey primary key (message_id, created_at),
   constraint _messages_channel_check check (channel in ('email', 'slack')),
   constraint _messages_lane_check check (lane in ('alert', 'urgent', 'bulk')),

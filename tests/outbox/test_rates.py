@@ -35,7 +35,9 @@ def test_a_claim_hands_out_no_more_than_the_bucket_holds(post: Post, me: Sender,
     assert me.claim() == []
 
 
-def test_the_bucket_is_shared_by_all_senders(post: Post, me: Sender, other: Sender, admin: Connection) -> None:
+def test_the_bucket_is_shared_by_all_senders(
+    post: Post, me: Sender, other: Sender, admin: Connection
+) -> None:
     post(users=5)
     _limit(admin, "email", 3)
     assert len(me.claim(2)) == 2
@@ -75,7 +77,9 @@ def test_what_a_claim_did_not_find_costs_no_token(
     assert value(reader, "select tokens < 4 and tokens >= 3 from dreamlit.rates where bucket = 'email'")
 
 
-def test_the_tokens_of_one_channel_are_nothing_to_the_other(post: Post, me: Sender, admin: Connection) -> None:
+def test_the_tokens_of_one_channel_are_nothing_to_the_other(
+    post: Post, me: Sender, admin: Connection
+) -> None:
     post(email(), slack(), users=2)
     _limit(admin, "slack", 1)
     assert len(me.claim()) == 2
@@ -144,7 +148,8 @@ def test_a_smaller_burst_takes_what_is_too_much(post: Post, me: Sender, admin: C
 
 
 @pytest.mark.parametrize(
-    ("bucket", "per_second", "burst"), [("email", 0, None), ("email", -1, None), ("email", "NaN", None), ("email", 1, 0)]
+    ("bucket", "per_second", "burst"),
+    [("email", 0, None), ("email", -1, None), ("email", "NaN", None), ("email", 1, 0)],
 )
 def test_a_rate_that_is_none_is_refused(
     admin: Connection, bucket: str, per_second: object, burst: int | None

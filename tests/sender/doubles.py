@@ -40,6 +40,7 @@ class Row:
     templates: dict[str, Any] | None = None
     result: dict[str, Any] = field(default_factory=dict)
     retry: bool = True
+    asked_of: str | None = None
 
 
 class FakeDatabase:
@@ -120,7 +121,7 @@ class FakeSession:
         self._database = database
         self._closed = False
 
-    async def claim(self, channel: str, quantity: int) -> list[Claimed]:
+    async def claim(self, channel: str, quantity: int, provider: str | None = None) -> list[Claimed]:
         database = self._database
         await database.reach("claim", channel)
         now = time.monotonic()
@@ -131,7 +132,13 @@ class FakeSession:
             row.attempt += 1
             claimed.append(
                 Claimed(
-                    row.message_id, row.attempt, row.content, row.templates, row.lease_until, database.lease
+                    row.message_id,
+                    row.attempt,
+                    row.content,
+                    row.templates,
+                    row.lease_until,
+                    database.lease,
+                    row.asked_of,
                 )
             )
         database.note("claim", channel, [item.message_id for item in claimed])

@@ -108,6 +108,8 @@ class ProviderTransport:
         largest = api.largest_batch if isinstance(api, BatchApi) else 1
         self.batch = min(batch or largest, largest)
         self.idempotent = api.keyed and self.batch == 1
+        self.provider = api.name
+        self.providers = (api.name,)
         self._api = api
         self._from = sender_from
         self._pauses = pauses

@@ -16,6 +16,7 @@ nobody is told that a message was sent.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dreamlit_sender import web
@@ -94,7 +95,8 @@ class ResendApi:
             return Outcome.sent(provider=_NAME, provider_id=answer["id"])
         outcome = _refusal(response, answer)
         if outcome.fault == "unknown" and response.is_server_error:
-            return failed(_NAME, "transient", outcome.code or "", outcome.error or "", response)
+            again = failed(_NAME, "transient", outcome.code or "", outcome.error or "", response)
+            return replace(again, doubtful=True)
         return outcome
 
     def batch_outcomes(self, response: httpx.Response, size: int) -> list[Outcome] | Outcome:

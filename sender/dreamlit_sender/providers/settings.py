@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from dreamlit_pg.errors import DreamlitError
 from dreamlit_sender.secret import Secret
@@ -119,26 +119,42 @@ class ProviderConfig:
     timeout: float = 15.0
     batch: int | None = None
 
+    @property
+    def name(self) -> str:
+        """The provider's name, as DREAMLIT_PROVIDER has it."""
+        return type(self.settings).__name__.removesuffix("Settings").lower()
 
-def read_provider(keys: Keys, *, smtp: bool) -> ProviderConfig | None:
-    """Return the provider to use, None if there is none or it is SMTP. Raises DreamlitError."""
+
+def read_providers(
+    keys: Keys, *, smtp: bool
+) -> tuple[ProviderConfig | None, ProviderConfig | Literal["smtp"] | None]:
+    """Return the provider to use, None if there is none or it is SMTP, and the one to fall back to.
+
+    Raises DreamlitError.
+    """
     chosen = keys.choice("provider", ("smtp", *_READERS))
-    url, batch = keys.url("provider_url"), keys.count("provider_batch")
-    timeout = keys.seconds("provider_timeout", 15.0)
+    second = keys.choice("provider_fallback", ("smtp", *_READERS))
+    urls = keys.url("provider_url"), keys.url("provider_fallback_url")
+    batch, timeout = keys.count("provider_batch"), keys.seconds("provider_timeout", 15.0)
     # All of them are read, whichever is chosen: a wrong value in any is better found at the start.
-    found = {name: read(keys, chosen == name) for name, read in _READERS.items()}
+    found = {name: read(keys, name in (chosen, second)) for name, read in _READERS.items()}
     complete = {name: settings for name, settings in found.items() if settings is not None}
     if chosen is None:
-        names = [*(["smtp"] if smtp else []), *complete]
+        names = [name for name in [*(["smtp"] if smtp else []), *complete] if name != second]
         if len(names) > 1:
             raise DreamlitError(
                 f"{', '.join(names)} are configured, and nothing says which delivers e-mail",
                 hint="Set DREAMLIT_PROVIDER to one of them.",
             )
         chosen = names[0] if names else "smtp"
-    if chosen == "smtp":
-        return None
-    return ProviderConfig(complete[chosen], url, timeout, batch)
+    if second is not None and second == chosen != "smtp":
+        raise DreamlitError(f"DREAMLIT_PROVIDER_FALLBACK is {second}, which is the first provider already")
+    if second is not None and second != "smtp" and chosen == "smtp" and not smtp:
+        raise DreamlitError(f"DREAMLIT_PROVIDER_FALLBACK is {second}, and nothing says which delivers first")
+    first = None if chosen == "smtp" else ProviderConfig(complete[chosen], urls[0], timeout, batch)
+    if second is None or second == "smtp":
+        return first, "smtp" if second else None
+    return first, ProviderConfig(complete[second], urls[1], timeout, batch)
 
 
 def _resend(keys: Keys, chosen: bool) -> Settings | None:

@@ -1,5 +1,5 @@
 -- The claims go on counting where they stood: a late report of an old one must not fit a new one. In the sandbox a message is
--- held again, unless it comes from a person who released it.
+-- held again, unless it comes from a person who released it: who may have taken it before is not asked about any more then.
 create or replace function dreamlit._queue_again(p_message_ids bigint[], p_created_at timestamptz[], p_released boolean default false, p_claims integer[] default null)
 returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -8,7 +8,7 @@ declare
 begin
   for v_queue in
     with again as (
-      update dreamlit._messages as m set state = case when w.sandbox and not p_released then 'held' else 'queued' end, attempts = 0, settled_at = null
+      update dreamlit._messages as m set state = case when w.sandbox and not p_released then 'held' else 'queued' end, attempts = 0, settled_at = null, doubt = case when not p_released then m.doubt end
       from unnest(p_message_ids, p_created_at, p_claims) as u(message_id, created_at, claims), dreamlit._workflows as w
       where m.message_id = u.message_id and m.created_at = u.created_at and w.workflow_id = m.workflow_id
       returning m.message_id, m.created_at, m.workflow_id, m.channel, m.lane, m.state, coalesce(u.claims, 0) as claims

@@ -1,7 +1,7 @@
 create or replace function dreamlit.set_rate(bucket text, per_second numeric, burst integer default null) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
-  c_buckets constant text[] := array['email', 'slack', 'smtp', 'resend', 'postmark', 'ses', 'sendgrid', 'mailgun'];
+  c_buckets constant text[] := array['email', 'slack', 'smtp', 'smtp_fallback', 'resend', 'postmark', 'ses', 'sendgrid', 'mailgun'];
   v_burst constant integer := coalesce($3, ceil(greatest(least($2, 100000), 1))::integer);
 begin
   if $1 is null or $1 <> all (c_buckets) then
@@ -24,7 +24,7 @@ begin
 end;
 $$;
 comment on function dreamlit.set_rate(text, numeric, integer) is
-  'Lets all senders together take at most per_second messages a second of a channel (email, slack) or for a provider (smtp, resend, '
+  'Lets all senders together take at most per_second messages a second of a channel (email, slack) or for a provider (smtp, smtp_fallback, resend, '
   'postmark, ses, sendgrid, mailgun), and up to burst at once after a pause (a second''s worth, unless given); null lifts the limit. '
   'Works from the next claim on. Raises DL002 for another bucket, DL001 for a number out of range.';
 grant execute on function dreamlit.set_rate(text, numeric, integer) to dreamlit_admin;

@@ -9,7 +9,7 @@ declare
 begin
   execute format($sql$
     with leased as (%s)
-    select array_agg((l.msg_id, l.read_ct, l.message, l.vt)::dreamlit._claimed), max(l.ready_at) from leased as l $sql$, dreamlit._lease_sql('dreamlit_render'))
+    select array_agg((l.msg_id, l.read_ct, l.message, l.vt, null)::dreamlit._claimed), max(l.ready_at) from leased as l $sql$, dreamlit._lease_sql('dreamlit_render'))
   into v_leased, v_last using p_quantity, p_lease, p_sender, v_from;
   perform dreamlit._set_low_mark('dreamlit_render', v_from,
     dreamlit._mark(case when coalesce(cardinality(v_leased), 0) < p_quantity then dreamlit._now() else v_last end),

@@ -10,7 +10,8 @@ begin
     execute format($sql$
       with started as (
         update pgmq.%I as q
-        set vt = dreamlit._now() + $2, headers = jsonb_build_object('sender', r.sender, 'started_at', dreamlit._now())
+        set vt = dreamlit._now() + $2, headers = jsonb_strip_nulls(jsonb_build_object(
+          'sender', r.sender, 'started_at', dreamlit._now(), 'idempotent', case when r.idempotent then r.provider end))
         from unnest($1) as r
         join dreamlit._messages as m on m.message_id = r.message_id and m.created_at = r.created_at
         left join dreamlit._workflows as w on w.workflow_id = m.workflow_id

@@ -4,8 +4,8 @@ language sql set search_path = pg_catalog, pg_temp as $$
     select j.*, row_number() over (partition by j.message_id, j.outcome = 'started' order by j.n) > 1 and j.outcome <> 'started' as repeated
     from rows from (jsonb_to_recordset(p_results) as (
       message_id bigint, attempt integer, outcome text, fault text, code text, error text,
-      retry_after double precision, provider text, provider_id text, content jsonb)
-    ) with ordinality as j(message_id, attempt, outcome, fault, code, error, retry_after, provider, provider_id, content, n)
+      retry_after double precision, provider text, provider_id text, content jsonb, idempotent boolean, doubtful boolean)
+    ) with ordinality as j(message_id, attempt, outcome, fault, code, error, retry_after, provider, provider_id, content, idempotent, doubtful, n)
   ), outbox as (
     select o.* from dreamlit._lock_outbox(array(select r.message_id from results as r)) as o
   ), held as (
@@ -26,7 +26,7 @@ language sql set search_path = pg_catalog, pg_temp as $$
       when r.attempt not between 1 and o.read_ct then 'stale'
       when o.message_id is null and m.message_id is null then 'stale'
       else dreamlit._verdict(r.outcome, r.fault, m.attempts + 1, coalesce(s.max_attempts, 10), coalesce(s.settings ->> 'when_uncertain', 'retry'), r.retry_after)
-    end)::dreamlit._result order by r.n), '{}')
+    end, r.idempotent, r.doubtful)::dreamlit._result order by r.n), '{}')
   from results as r
   left join outbox as o on o.message_id = r.message_id
   left join held as u on u.message_id = r.message_id

@@ -9,6 +9,11 @@ language sql set search_path = pg_catalog, pg_temp as $$
     error = case when r.verdict <> 'sent' then jsonb_strip_nulls(jsonb_build_object('fault', case when r.verdict = 'wait' then 'limited' else r.fault end, 'code', r.code, 'message', r.error)) end,
     provider = coalesce(r.provider, m.provider),
     provider_id = coalesce(r.provider_id, m.provider_id),
+    doubt = case
+      when r.fault = 'unknown' and r.code = 'asked_of' then null  -- no sender could ask it again: held, or tried again as the step says
+      when (r.fault = 'unknown' or r.doubtful) and r.provider is not null
+        then coalesce(m.doubt, jsonb_build_object('provider', r.provider, 'since', coalesce(r.started_at, dreamlit._now())))
+      else m.doubt end,
     settled_at = case when r.verdict in ('sent', 'failed') then dreamlit._now() end
   from unnest(p_results) as r
   where m.message_id = r.message_id and m.created_at = r.created_at;

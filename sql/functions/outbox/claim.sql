@@ -4,7 +4,7 @@ create or replace function dreamlit.claim(
   channel text, sender text, quantity integer, lease interval default null,
   lanes text[] default array['alert', 'urgent', 'bulk'], release text default '0.1.0',
   provider text default null)
-returns table (message_id bigint, attempt integer, content jsonb, templates jsonb, lease_until timestamptz)
+returns table (message_id bigint, attempt integer, content jsonb, templates jsonb, lease_until timestamptz, asked_of text)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_lease constant interval := coalesce($4, (dreamlit._setting('lease') #>> '{}')::interval);
@@ -16,6 +16,7 @@ declare
   v_claimed record;
   v_cancelled bigint[];
   v_suppressed bigint[];
+  v_expired jsonb := '[]';
 begin
   perform dreamlit._check_release($6);
   perform dreamlit._check_claim($1, $3, v_lease, $5);
@@ -34,12 +35,13 @@ begin
   loop
     exit when v_left <= 0;
     if $1 = 'render' then
-      return query select * from dreamlit._claim_renderings(v_left, v_lease, $2);
+      return query select r.*, null::text from dreamlit._claim_renderings(v_left, v_lease, $2) as r;
     else
       select * into v_claimed from dreamlit._claim_messages(v_queue, v_left, v_lease, $2);
       v_cancelled := v_cancelled || v_claimed.cancelled;
       v_suppressed := v_suppressed || v_claimed.suppressed;
-      return query select c.message_id, c.attempt, c.content, null::jsonb, c.lease_until from unnest(v_claimed.claimed) as c;
+      v_expired := v_expired || coalesce(v_claimed.expired, '[]');
+      return query select c.message_id, c.attempt, c.content, null::jsonb, c.lease_until, c.asked_of from unnest(v_claimed.claimed) as c;
     end if;
     get diagnostics v_rows = row_count;
     v_left := v_left - v_rows;
@@ -48,13 +50,16 @@ begin
     perform dreamlit._take_tokens(v_buckets, v_quantity - v_left);
   end if;
   perform dreamlit._stop_messages(v_cancelled, v_suppressed);  -- once, when no lane is left to lock
+  if v_expired <> '[]' then
+    perform dreamlit._report_messages(dreamlit._read_results($2, v_expired));
+  end if;
 end;
 $$;
 comment on function dreamlit.claim(text, text, integer, interval, text[], text, text) is
   'Leases up to quantity (at most 1000) ready messages of a channel (email, slack, render) to a sender and returns them '
   'complete, the lanes alert, urgent and bulk in this order or those of them that are named. They come back to the queue at '
   'lease_until (the setting lease, unless given) if nothing is reported; one whose start was reported becomes uncertain then. '
-  'attempt goes back with the report. release is the sender''s own, provider the one it delivers by. Where a '
+  'attempt goes back with the report; asked_of is the provider that may have taken the message already: deliver by no other. release is the sender''s own, provider the one it delivers by. Where a '
   'rate is set (dreamlit.set_rate), no more come back than the buckets of the channel and the provider allow. Raises DL001 for a quantity, lease or lane out of range, '
   'DL002 for an unknown channel, DL005 for a sender too old for this database. Commit before delivering.';
 grant execute on function dreamlit.claim(text, text, integer, interval, text[], text, text) to dreamlit_sender;

@@ -16,8 +16,9 @@ end;
 $$;
 comment on function dreamlit.report(text, jsonb) is
   'Takes a batch of outcomes ([{"message_id", "attempt", "outcome": started, sent, failed, released or rendered, "fault", '
-  '"code", "error", "retry_after", "provider", "provider_id", "content"}]) and decides what becomes of each message. Returns '
+  '"code", "error", "retry_after", "provider", "provider_id", "content", "idempotent", "doubtful"}]) and decides what becomes of each message. Returns '
   'each one''s state; deliver after reporting started only what comes back as sending. Outcomes of messages that are settled '
-  'already change nothing, so a report may be repeated. Raises DL001 for an outcome or fault that it does not know. Commit '
+  'already change nothing, so a report may be repeated. A start with a provider that is idempotent is tried again if it is interrupted; '
+  'doubtful is a failure after which only the same provider may be asked. Raises DL001 for an outcome or fault that it does not know. Commit '
   'after it.';
 grant execute on function dreamlit.report(text, jsonb) to dreamlit_sender;
