@@ -37,6 +37,7 @@ set local check_function_bodies = off;
 \ir tables/_salts.sql
 \ir tables/_channels.sql
 \ir tables/_buckets.sql
+\ir tables/_paces.sql
 \ir tables/_senders.sql
 \ir tables/_workers.sql
 \ir tables/_chores.sql
@@ -70,8 +71,15 @@ set local check_function_bodies = off;
 \ir functions/define/_begin_detaching.sql
 \ir functions/define/_begin_version.sql
 \ir functions/define/_by_name.sql
+\ir functions/define/_block_limits.sql
 \ir functions/define/_captured.sql
 \ir functions/define/_check_attached.sql
+\ir functions/define/_check_block_element.sql
+\ir functions/define/_check_block_list.sql
+\ir functions/define/_check_block_object.sql
+\ir functions/define/_check_block_string.sql
+\ir functions/define/_check_block_text.sql
+\ir functions/define/_check_blocks.sql
 \ir functions/define/_check_call_fields.sql
 \ir functions/define/_check_definition.sql
 \ir functions/define/_check_email.sql
@@ -83,6 +91,7 @@ set local check_function_bodies = off;
 \ir functions/define/_check_table.sql
 \ir functions/define/_check_template_uses.sql
 \ir functions/define/_check_texts.sql
+\ir functions/define/_check_threads.sql
 \ir functions/define/_check_tree.sql
 \ir functions/define/_check_trigger.sql
 \ir functions/define/_check_uses.sql
@@ -245,6 +254,7 @@ set local check_function_bodies = off;
 \ir functions/outbox/_mark_started.sql
 \ir functions/outbox/_open_buckets.sql
 \ir functions/outbox/_outbox_queue.sql
+\ir functions/outbox/_pace_messages.sql
 \ir functions/outbox/_post_messages.sql
 \ir functions/outbox/_read_results.sql
 \ir functions/outbox/_reap.sql
@@ -259,6 +269,8 @@ set local check_function_bodies = off;
 \ir functions/outbox/_stop_messages.sql
 \ir functions/outbox/_suppress_messages.sql
 \ir functions/outbox/_take_tokens.sql
+\ir functions/outbox/_thread_messages.sql
+\ir functions/outbox/_threads.sql
 \ir functions/outbox/_tokens.sql
 \ir functions/outbox/_verdict.sql
 \ir functions/outbox/_without_suppressed.sql

@@ -1,15 +1,23 @@
-"""Delivery to Slack: chat.postMessage with a bot token, or an incoming webhook."""
+"""Delivery to Slack: chat.postMessage with a bot token, or an incoming webhook.
+
+A message to a person names an e-mail address: users.lookupByEmail (scopes users:read, users:read.email) finds
+the member and conversations.open (scope im:write) the conversation with the app.
+"""
 
 from __future__ import annotations
 
 import json
+import time
+from collections import OrderedDict
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from dreamlit_sender import web
 from dreamlit_sender.transport import Fault, Handover, Message, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import httpx
 
@@ -25,6 +33,8 @@ _RECIPIENT = frozenset(
         "channel_is_archived",
         "not_in_channel",
         "user_not_found",
+        "users_not_found",
+        "thread_not_found",
         "user_disabled",
         "cannot_dm_bot",
         "is_inactive",
@@ -123,10 +133,14 @@ class SlackTransport:
     """Delivers to one Slack workspace.
 
     A message that names a channel goes out with the token if there is one, every other through the webhook.
+    Only the token can reply in threads and write to people.
     """
 
-    def __init__(self, config: SlackConfig, *, connections: int = 16) -> None:
+    def __init__(
+        self, config: SlackConfig, *, connections: int = 16, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._config = config
+        self._people = _People(clock)
         self._client = web.new_client(config.timeout, connections)
 
     async def deliver(self, message: Message) -> Outcome:
@@ -136,11 +150,13 @@ class SlackTransport:
         body = {key: content[key] for key in ("text", "blocks") if content.get(key)}
         if not body:
             return _failed("recipient", "no_text", "the message has neither text nor blocks")
-        token, webhook, channel = self._config.token, self._config.webhook_url, content.get("channel")
-        if token and (channel or not webhook):
-            if not channel:
-                return _failed("recipient", "no_channel", "the message names no channel")
-            return await self._post_message(token, {"channel": channel, **body}, message.handover)
+        token, webhook = self._config.token, self._config.webhook_url
+        direct = bool(content.get("to")) and not content.get("channel")
+        if not token and webhook and (direct or "thread_ts" in content):
+            what = "write to a person" if direct else "reply in a thread"
+            return _failed("configuration", "webhook", f"a webhook cannot {what}: set DREAMLIT_SLACK_TOKEN")
+        if token and (content.get("channel") or direct or not webhook):
+            return await self._deliver_with(token, content, body, message.handover)
         if webhook:
             return await self._post_webhook(webhook, body, message.handover)
         return _failed("configuration", "not_configured", "neither a Slack token nor a webhook is set")
@@ -148,6 +164,58 @@ class SlackTransport:
     async def aclose(self) -> None:
         """Close all connections."""
         await self._client.aclose()
+
+    async def _deliver_with(
+        self, token: Secret, content: Mapping[str, Any], body: dict[str, Any], handover: Handover
+    ) -> Outcome:
+        channel = content.get("channel")
+        if "thread_ts" in content:
+            if not content["thread_ts"]:
+                error = "the message to reply to was posted by a webhook, which tells nothing to reply to"
+                return _failed("recipient", "no_thread", error)
+            body["thread_ts"] = content["thread_ts"]
+            if content.get("broadcast"):
+                body["reply_broadcast"] = True
+        if not channel and content.get("to"):
+            found = await self._conversation(token, str(content["to"]))
+            if isinstance(found, Outcome):
+                return found
+            channel = found
+        if not channel:
+            return _failed("recipient", "no_channel", "the message names no channel")
+        return await self._post_message(token, {"channel": channel, **body}, handover)
+
+    async def _conversation(self, token: Secret, address: str) -> str | Outcome:
+        """Return the id of the conversation with the person of this address."""
+        known = self._people.get(address)
+        if known is not None:
+            return known
+        user = await self._ask(token, "users.lookupByEmail", {"email": address}, "user")
+        if isinstance(user, Outcome):
+            return user
+        conversation = await self._ask(token, "conversations.open", {"users": user}, "channel")
+        if not isinstance(conversation, Outcome):
+            self._people.put(address, conversation)
+        return conversation
+
+    async def _ask(
+        self, token: Secret, method: str, arguments: Mapping[str, str], wanted: str
+    ) -> str | Outcome:
+        """Return the id of what a method that sends nothing answers with."""
+        headers = {
+            "Authorization": f"Bearer {token.reveal()}",
+            "Content-Type": "application/x-www-form-urlencoded",
+        }
+        url, data = f"{self._config.api_url}/{method}", urlencode(arguments).encode()
+        reply = await web.post(self._client, url, data, headers, [], provider=PROVIDER)
+        if isinstance(reply, Outcome):
+            return _harmless(reply)
+        answer = web.json_object(reply) or {}
+        found = answer.get(wanted)
+        if answer.get("ok") is True and isinstance(found, dict) and isinstance(found.get("id"), str):
+            identity: str = found["id"]
+            return identity
+        return _harmless(_status_outcome(reply) if answer.get("ok") is True else api_outcome(reply))
 
     async def _post_message(self, token: Secret, body: Mapping[str, Any], handover: Handover) -> Outcome:
         headers = {"Authorization": f"Bearer {token.reveal()}"}
@@ -168,6 +236,34 @@ class SlackTransport:
             return _failed("recipient", "invalid_text", "the message is not valid Unicode text or JSON")
         headers = {**headers, "Content-Type": "application/json; charset=utf-8"}
         return await web.post(self._client, url, data, headers, [handover], provider=PROVIDER)
+
+
+class _People:
+    """The conversations with people, by address; each is looked up again after an hour."""
+
+    _MOST = 10_000
+    _SECONDS = 3600.0
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._known: OrderedDict[str, tuple[str, float]] = OrderedDict()
+
+    def get(self, address: str) -> str | None:
+        """Return the conversation's id if it is known."""
+        conversation, since = self._known.get(address.lower(), ("", -self._SECONDS))
+        return conversation if conversation and self._clock() - since < self._SECONDS else None
+
+    def put(self, address: str, conversation: str) -> None:
+        """Remember it, and forget the oldest where there are too many."""
+        self._known.pop(address.lower(), None)
+        self._known[address.lower()] = conversation, self._clock()
+        if len(self._known) > self._MOST:
+            self._known.popitem(last=False)
+
+
+def _harmless(outcome: Outcome) -> Outcome:
+    """Return the outcome of a question: whatever became of it, no message was handed over."""
+    return replace(outcome, fault="transient") if outcome.fault == "unknown" else outcome
 
 
 def api_outcome(response: httpx.Response) -> Outcome:

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qsl
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
@@ -356,11 +357,12 @@ Reply = tuple[int, Mapping[str, str], bytes]
 
 
 class SlackServer:
-    """Answers as Slack does: /api/chat.postMessage and /services/… ; `answer` changes the reply."""
+    """Answers as Slack does: /api/… and /services/… ; `answer` changes the reply, `members` are found by address."""
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
         self.answer: Callable[[Request], Awaitable[Reply | None]] | None = None
+        self.members = {"ann@example.org": "U1", "bob@example.org": "U2"}
 
     async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
@@ -368,7 +370,9 @@ class SlackServer:
             headers = {
                 name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:])
             }
-            body = json.loads(await reader.readexactly(int(headers["content-length"])))
+            data = await reader.readexactly(int(headers["content-length"]))
+            form = headers.get("content-type") == "application/x-www-form-urlencoded"
+            body = dict(parse_qsl(data.decode())) if form else json.loads(data)
             request = Request(head[0].split()[1], headers, body)
             self.requests.append(request)
             reply = await self.answer(request) if self.answer else self.usual(request)
@@ -385,6 +389,13 @@ class SlackServer:
             return 200, {"Content-Type": "text/html"}, b"ok"
         if request.headers.get("authorization") != "Bearer xoxb-secret-token":
             return slack_json({"ok": False, "error": "invalid_auth"})
+        if request.path == "/api/users.lookupByEmail":
+            member = self.members.get(request.body["email"])
+            if member is None:
+                return slack_json({"ok": False, "error": "users_not_found"})
+            return slack_json({"ok": True, "user": {"id": member}})
+        if request.path == "/api/conversations.open":
+            return slack_json({"ok": True, "channel": {"id": f"D{request.body['users']}"}})
         ts = f"1700000000.{len(self.requests):06d}"
         return slack_json({"ok": True, "channel": "C1", "ts": ts, "message": {"text": "x"}})
 

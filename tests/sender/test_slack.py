@@ -267,3 +267,87 @@ async def test_messages_that_cannot_be_asked_for() -> None:
         assert (await transport.deliver(message(channel=None))).fault == "recipient"
         assert (await transport.deliver(message(text="\ud800"))).fault == "recipient"
     assert server.requests == []
+
+
+# Threads and people
+
+
+def paths(server: SlackServer) -> list[str]:
+    return [request.path.removeprefix("/api/") for request in server.requests]
+
+
+async def test_a_reply_names_its_thread() -> None:
+    server = SlackServer()
+    async with raw_server(server.talk) as port, slack(port) as transport:
+        await transport.deliver(message(thread_ts="1.2"))
+        await transport.deliver(message(thread_ts="1.2", broadcast=True))
+    first, second = (request.body for request in server.requests)
+    assert (first["thread_ts"], first["channel"]) == ("1.2", "#signups")
+    assert "reply_broadcast" not in first
+    assert second["reply_broadcast"] is True
+
+
+async def test_a_webhook_cannot_reply_or_write_to_a_person() -> None:
+    server = SlackServer()
+    async with raw_server(server.talk) as port, slack(port, kind="webhook") as transport:
+        for content in (
+            {"thread_ts": "1.2"},
+            {"thread_ts": None},
+            {"channel": None, "to": "ann@example.org"},
+        ):
+            outcome = await transport.deliver(message(**content))
+            assert (outcome.fault, outcome.code) == ("configuration", "webhook")
+            assert "DREAMLIT_SLACK_TOKEN" in str(outcome.error)
+    assert server.requests == []
+
+
+async def test_a_reply_to_what_a_webhook_posted_fails() -> None:
+    outcome = await answered(slack_json({"ok": True}), thread_ts=None)
+    assert (outcome.fault, outcome.code) == ("recipient", "no_thread")
+
+
+async def test_a_person_is_found_by_address_and_written_to() -> None:
+    server = SlackServer()
+    async with raw_server(server.talk) as port, slack(port, kind="both") as transport:
+        outcome = await transport.deliver(message(channel=None, to="ann@example.org"))
+    assert outcome.outcome == "sent"
+    assert paths(server) == ["users.lookupByEmail", "conversations.open", "chat.postMessage"]
+    assert server.requests[0].body == {"email": "ann@example.org"}
+    assert server.requests[-1].body["channel"] == "DU1"
+
+
+async def test_a_person_is_looked_up_once_an_hour() -> None:
+    server = SlackServer()
+    now = [0.0]
+    async with raw_server(server.talk) as port:
+        config = SlackConfig(None, Secret("xoxb-secret-token"), f"http://127.0.0.1:{port}/api", PATIENCE)
+        transport = SlackTransport(config, clock=lambda: now[0])
+        for seconds, asked in ((0.0, 1), (3599.0, 1), (3601.0, 2)):
+            now[0] = seconds
+            await transport.deliver(message(channel=None, to="Ann@example.org".lower()))
+            assert paths(server).count("users.lookupByEmail") == asked
+        await transport.aclose()
+
+
+async def test_nobody_of_that_address_is_the_recipients_fault() -> None:
+    server = SlackServer()
+    async with raw_server(server.talk) as port, slack(port) as transport:
+        outcome = await transport.deliver(message(channel=None, to="nobody@example.org"))
+    assert (outcome.fault, outcome.code) == ("recipient", "users_not_found")
+    assert paths(server) == ["users.lookupByEmail"]
+
+
+@pytest.mark.parametrize(
+    ("reply", "fault"),
+    [
+        (slack_json({"ok": False, "error": "missing_scope", "needed": "users:read.email"}), "configuration"),
+        (slack_json({"ok": False, "error": "ratelimited"}, 429, Retry_After="30"), "transient"),
+        (slack_json({"ok": False, "error": "fatal_error"}), "transient"),
+        (slack_json({"ok": True, "user": "U1"}), "transient"),
+        ((500, {}, b"oops"), "transient"),
+        (None, "transient"),
+    ],
+)
+async def test_a_lookup_that_fails_leaves_no_doubt(reply: Reply | None, fault: str) -> None:
+    outcome = await answered(reply, channel=None, to="ann@example.org")  # type: ignore[arg-type]
+    assert (outcome.outcome, outcome.fault) == ("failed", fault)

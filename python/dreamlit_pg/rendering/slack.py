@@ -6,7 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from .faults import FaultError
+from .addresses import addresses
+from .blocks import MAX_MESSAGE_TEXT, measure, standing
+from .faults import FaultError, RefusedError
 from .fields import Compiler, Field, finish_body
 from .limits import MAX_DEPTH
 from .lines import one_line
@@ -16,6 +18,13 @@ _NOT_SHOWN = re.compile("(?:.*_)?url|.*_id|value|type|name|style")
 
 def _channel(text: str) -> str | None:
     return one_line(text, "channel") or None
+
+
+def _person(text: str) -> str:
+    found = addresses(text)
+    if len(found) != 1 or "<" in found[0]:
+        raise RefusedError("address", f"{text!r} is not one address: a direct message goes to one person")
+    return found[0]
 
 
 def _shown(text: str) -> str:
@@ -34,27 +43,35 @@ class Slack:
         if "channel" in given:
             self._tree["channel"] = compiler.inline("channel", "text", given["channel"], _channel)
         if "text" in given:
-            self._tree["text"] = compiler.inline("text", "slack", given["text"], _shown)
+            shown = measure("text", MAX_MESSAGE_TEXT, _shown)
+            self._tree["text"] = compiler.inline("text", "slack", given["text"], shown)
+        if "to" in given:
+            self._tree["to"] = compiler.inline("to", "address", given["to"], _person)
         if "blocks" in given:
-            self._tree["blocks"] = self._compiled(given["blocks"], "blocks", "", 0)
+            self._tree["blocks"] = self._compiled(given["blocks"], "blocks", "", 0, None)
         if "text" not in given and "blocks" not in given:
             raise FaultError("text", "template", "the Slack message has neither text nor blocks")
 
-    def _compiled(self, tree: Any, place: str, key: str, depth: int) -> Any:
-        """The tree with its texts as fields; ``key`` is the name they stand under."""
+    def _compiled(self, tree: Any, place: str, key: str, depth: int, most: int | None) -> Any:
+        """The tree with its texts as fields; ``key`` is the name they stand under, ``most`` their length."""
         if depth > MAX_DEPTH:
             raise FaultError(place, "limit", "blocks are nested too deeply")
         if isinstance(tree, dict):
             return {
-                name: self._compiled(leaf, f"{place}.{name}", name, depth + 1) for name, leaf in tree.items()
+                name: self._compiled(
+                    leaf, f"{place}.{name}", name, depth + 1, standing(tree, key, name, most)
+                )
+                for name, leaf in tree.items()
             }
         if isinstance(tree, list):
-            return [self._compiled(leaf, f"{place}[{at}]", key, depth + 1) for at, leaf in enumerate(tree)]
+            return [
+                self._compiled(leaf, f"{place}[{at}]", key, depth + 1, most) for at, leaf in enumerate(tree)
+            ]
         if not isinstance(tree, str):
             return tree
         if _NOT_SHOWN.fullmatch(key):
-            return self._compiler.inline(place, "text", tree)
-        return self._compiler.inline(place, "slack", tree, _shown)
+            return self._compiler.inline(place, "text", tree, measure(place, most, finish_body))
+        return self._compiler.inline(place, "slack", tree, measure(place, most, _shown))
 
     def content(self, variables: dict[str, Any]) -> dict[str, Any]:
         """The message for one item; raises FaultError."""

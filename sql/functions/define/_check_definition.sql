@@ -40,6 +40,7 @@ begin
   return query
     select f.* from dreamlit._list_steps(p_definition) as s cross join lateral dreamlit._check_step(s.place, s.kind, s.step) as f;
   return query select f.* from dreamlit._check_tree(p_definition) as f;
+  return query select f.* from dreamlit._check_threads(p_definition) as f;
 end;
 $$;
 comment on function dreamlit._check_definition(jsonb) is

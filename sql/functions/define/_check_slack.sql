@@ -5,14 +5,26 @@ begin
     return next (p_place, 'slack is no mapping', 'write slack: {channel: "#signups", text: …}')::dreamlit._fault;
     return;
   end if;
-  return query select f.* from dreamlit._check_keys(p_place, p_slack, array['channel', 'text', 'blocks']) as f;
-  return query select f.* from dreamlit._check_texts(p_place, p_slack, array['channel', 'text']) as f;
+  return query select f.* from dreamlit._check_keys(p_place, p_slack, array['channel', 'to', 'text', 'blocks', 'thread', 'broadcast']) as f;
+  return query select f.* from dreamlit._check_texts(p_place, p_slack, array['channel', 'to', 'text', 'thread']) as f;
   if not p_slack ? 'text' and coalesce(p_slack -> 'blocks', '[]') = '[]' then
     return next (p_place, 'the Slack message is empty', 'add text, blocks or both')::dreamlit._fault;
   end if;
-  -- Slack takes at most 50 blocks a message (its documentation of chat.postMessage).
-  if p_slack ? 'blocks' and (jsonb_typeof(p_slack -> 'blocks') <> 'array' or jsonb_array_length(dreamlit._as_list(p_slack -> 'blocks')) > 50) then
-    return next (p_place || '.blocks', 'blocks is no list of at most 50 blocks', 'write blocks: [{type: section, …}]')::dreamlit._fault;
+  if p_slack ?& array['channel', 'to'] then
+    return next (p_place || '.to', 'the message has a channel and a person', 'keep channel or to')::dreamlit._fault;
+  elsif p_slack ? 'thread' and p_slack ?| array['channel', 'to'] then
+    return next (p_place || '.thread', 'the reply names a place of its own', 'leave out channel and to: it goes where the message went')::dreamlit._fault;
+  end if;
+  if p_slack ? 'broadcast' and jsonb_typeof(p_slack -> 'broadcast') <> 'boolean' then
+    return next (p_place || '.broadcast', format('broadcast is %s', p_slack -> 'broadcast'), 'write true or false')::dreamlit._fault;
+  elsif p_slack ? 'broadcast' and not p_slack ? 'thread' then
+    return next (p_place || '.broadcast', 'broadcast stands without thread', 'only a reply can be shown in its channel too')::dreamlit._fault;
+  end if;
+  if p_slack ? 'text' then
+    return query select f.* from dreamlit._check_block_string(p_place || '.text', p_slack -> 'text', 40000) as f where p_slack -> 'text' <> '""';
+  end if;
+  if p_slack ? 'blocks' then
+    return query select f.* from dreamlit._check_blocks(p_place || '.blocks', p_slack -> 'blocks') as f;
   end if;
 end;
 $$;

@@ -17,6 +17,7 @@ begin
         and (w.last_tick_at < clock_timestamp() - interval '7 days' or w.worker is distinct from (
           select c.worker from dreamlit._workers as c
           where c.worker like 'work:%' and c.last_tick_at > c.started_at + interval '30 seconds' order by c.last_tick_at desc limit 1));
+      delete from dreamlit._paces as p where p.tail_at < dreamlit._now() - interval '1 hour';
       delete from dreamlit._alerts as a where a.closed_at < dreamlit._now() - dreamlit._kept_for('keep_audit_log');
   end case;
 end;

@@ -7,6 +7,9 @@ declare
   v_errors jsonb[];
   v_workflow dreamlit._workflows;
 begin
+  if dreamlit._threads(p_step) then
+    p_rendered := dreamlit._thread_messages(p_step, p_task_ids, p_rendered);
+  end if;
   select array_agg(u.task_id), array_agg((r.value -> 'error') || jsonb_build_object('step', p_step.name)) into v_failed, v_errors
   from unnest(p_task_ids) with ordinality as u(task_id, n)
   join jsonb_array_elements(p_rendered) with ordinality as r(value, n) on r.n = u.n

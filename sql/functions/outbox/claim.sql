@@ -26,8 +26,11 @@ begin
   end if;
   v_buckets := dreamlit._open_buckets($1, $7);
   if v_buckets <> '{}' then
-    v_left := least(v_left, (select floor(min(dreamlit._tokens(b))) from unnest(v_buckets) as b));
+    v_left := least(v_left, (select floor(min(dreamlit._tokens(b)))::integer from unnest(v_buckets) as b));
     v_quantity := v_left;
+  end if;
+  if $1 = 'slack' then
+    perform pg_advisory_xact_lock(hashtext('dreamlit'), hashtext('pace'));
   end if;
   foreach v_queue in array case when $1 = 'render' then array['dreamlit_render'] else array(
     select dreamlit._outbox_queue($1, l.lane) from unnest(array['alert', 'urgent', 'bulk']) with ordinality as l(lane, n)
@@ -37,7 +40,10 @@ begin
     if $1 = 'render' then
       return query select r.*, null::text from dreamlit._claim_renderings(v_left, v_lease, $2) as r;
     else
-      select * into v_claimed from dreamlit._claim_messages(v_queue, v_left, v_lease, $2);
+      select * into v_claimed from dreamlit._claim_messages(v_queue, case when $1 = 'slack' then 1000 else v_left end, v_lease, $2);
+      if $1 = 'slack' then
+        v_claimed.claimed := dreamlit._pace_messages(v_queue, v_claimed.claimed, v_left);
+      end if;
       v_cancelled := v_cancelled || v_claimed.cancelled;
       v_suppressed := v_suppressed || v_claimed.suppressed;
       v_expired := v_expired || coalesce(v_claimed.expired, '[]');
@@ -60,6 +66,6 @@ comment on function dreamlit.claim(text, text, integer, interval, text[], text, 
   'complete, the lanes alert, urgent and bulk in this order or those of them that are named. They come back to the queue at '
   'lease_until (the setting lease, unless given) if nothing is reported; one whose start was reported becomes uncertain then. '
   'attempt goes back with the report; asked_of is the provider that may have taken the message already: deliver by no other. release is the sender''s own, provider the one it delivers by. Where a '
-  'rate is set (dreamlit.set_rate), no more come back than the buckets of the channel and the provider allow. Raises DL001 for a quantity, lease or lane out of range, '
+  'rate is set (dreamlit.set_rate), no more come back than the buckets of the channel and the provider allow. Of the messages to one Slack channel one a second comes back. Raises DL001 for a quantity, lease or lane out of range, '
   'DL002 for an unknown channel, DL005 for a sender too old for this database. Commit before delivering.';
 grant execute on function dreamlit.claim(text, text, integer, interval, text[], text, text) to dreamlit_sender;
