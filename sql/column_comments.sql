@@ -13,5 +13,3 @@ comment on column dreamlit._versions.template_references is
   'What the version''s templates read, by step, for compiling it again; null where a release before 0.2.0 published it.';
 comment on column dreamlit._versions.search_path is
   'The search_path under which it was published; null where a release before 0.2.0 published it.';
-comment on column dreamlit._messages.doubt is
-  'The provider that may have taken it at an attempt, and since when: {"provider", "since"}; null where no attempt left a doubt.';

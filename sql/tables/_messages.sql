@@ -28,4 +28,5 @@ create index if not exists _messages_task_id_idx on dreamlit._messages (task_id)
 create index if not exists _messages_created_at_idx on dreamlit._messages using brin (created_at) with (pages_per_range = 16);
 comment on table dreamlit._messages is
   'Messages with their rendered content, a partition a day of created_at. A queued one also has a row with the same id in its '
-  'outbox queue. One without a run is an alert of the engine''s own.';
+  'outbox queue. One without a run is an alert of the engine''s own. doubt is {"provider", "since"} where an attempt left a doubt: '
+  'the provider may have taken it.';

@@ -290,6 +290,7 @@ def crowd(connect: Connect) -> Iterator[Crowd]:
         )
     superuser.execute("select dreamlit.set_setting('batch', '40')")
     superuser.execute("""select dreamlit.set_setting('lease', '"2 seconds"')""")
+    superuser.execute("""select dreamlit.set_setting('slack_pace', '"0 seconds"')""")
     _publish(admin, _definition("one", "people", subject="first"))
     _publish(admin, _definition("two", "orders", subject="first", key=True))
     _publish(admin, _definition("ledger", "visits", subject="first"))

@@ -106,6 +106,8 @@ class Scene:
         self.superuser.execute(
             "select dreamlit.set_setting('lease', to_jsonb(%s::text))", [f"{LEASE} seconds"]
         )
+        # Nor may they wait a second for each other.
+        self.superuser.execute("""select dreamlit.set_setting('slack_pace', '"0 seconds"')""")
         # Ten seconds to an hour between tries is right for mail, and too long for a test.
         self.superuser.execute(
             "create or replace function dreamlit._retry_at(p_kind text, p_attempt integer) returns timestamptz"

@@ -66,6 +66,8 @@ class World:
         self.superuser.execute("update dreamlit._workflows set sandbox = false")
         self.superuser.execute("update public.clock set at = now()")
         self.superuser.execute("select dreamlit.set_setting('renderer', to_jsonb(%s::text))", [renderer])
+        # A claim of Slack would else give one message out for each moment of a clock that stands still.
+        self.superuser.execute("""select dreamlit.set_setting('slack_pace', '"0 seconds"')""")
         for connection in (self.superuser, self.admin, *(sender.connection for sender in self.senders)):
             connection.execute("select setseed(0.5)")
         self.complaints.clear()

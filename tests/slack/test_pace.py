@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import psycopg
+import pytest
 from tests.helpers import (
     Connection,
     add_users,
@@ -169,6 +171,21 @@ def test_the_pace_can_be_set(users: Connection, app: Connection, superuser: Conn
     assert me.claim(channel="slack") == []
     shift_clock(superuser, "10 seconds")
     assert len(me.claim(channel="slack")) == 1
+
+
+def test_without_a_pace_everything_goes_at_once(
+    users: Connection, app: Connection, superuser: Connection, me: Sender
+) -> None:
+    users.execute("""select dreamlit.set_setting('slack_pace', '"0 seconds"')""")
+    _post(users, app, superuser, users=5)
+    assert len(me.claim(channel="slack")) == 5
+
+
+@pytest.mark.parametrize("pace", ['"-1 second"', '"2 hours"', "1", '"often"'])
+def test_a_pace_that_is_none_is_refused(admin: Connection, pace: str) -> None:
+    with pytest.raises(psycopg.Error) as refused:
+        admin.execute("select dreamlit.set_setting('slack_pace', %s::jsonb)", [pace])
+    assert refused.value.sqlstate == "DL001"
 
 
 def test_what_is_known_of_a_channel_names_it_nowhere_and_is_forgotten(

@@ -4,7 +4,7 @@ language sql immutable set search_path = pg_catalog, pg_temp as $$
     ('renderer', '"sender"'::jsonb, 'who renders templates: database (plpython3u) or sender; the installer sets it'),
     ('lease', '"60 seconds"', 'how long a sender may hold a claimed message; an interrupted delivery is noticed after this'),
     ('batch', '1000', 'tasks that one step may advance in one transaction'),
-    ('slack_pace', '"1 second"', 'how long the next message to a Slack channel waits after one'),
+    ('slack_pace', '"1 second"', 'how long the next message to a Slack channel waits after one; 0 seconds for no pace'),
     ('keep_history', '"90 days"', 'how long what is over stays, unless one of the following says otherwise'),
     ('keep_runs', 'null', 'how long finished runs stay'),
     ('keep_tasks', 'null', 'how long finished tasks and the failed attempts of steps stay'),

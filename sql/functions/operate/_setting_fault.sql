@@ -15,6 +15,10 @@ begin
           when 'alert_email' then '^[^[:space:][:cntrl:]<>,;@"]+@[^[:space:][:cntrl:]<>,;@"]+$' else '^[^[:space:][:cntrl:]]+$' end) then
         return 'write one address or one channel, or null for none';
       end if;
+    when p_name = 'slack_pace' then
+      if jsonb_typeof(p_value) <> 'string' or (p_value #>> '{}')::interval not between interval '0' and interval '1 hour' then
+        return 'write an interval of up to an hour such as "1 second", "0 seconds" for no pace';
+      end if;
     when p_name like 'keep\_%' and p_value = 'null' and p_name not in ('keep_history', 'keep_failed_versions') then
       return null;
     else

@@ -16,7 +16,8 @@ declare
   v_claimed record;
   v_cancelled bigint[];
   v_suppressed bigint[];
-  v_expired jsonb := '[]';
+  v_expired jsonb;
+  v_paced constant boolean := $1 = 'slack' and (dreamlit._setting('slack_pace') #>> '{}')::interval > interval '0';
 begin
   perform dreamlit._check_release($6);
   perform dreamlit._check_claim($1, $3, v_lease, $5);
@@ -29,7 +30,7 @@ begin
     v_left := least(v_left, (select floor(min(dreamlit._tokens(b)))::integer from unnest(v_buckets) as b));
     v_quantity := v_left;
   end if;
-  if $1 = 'slack' then
+  if v_paced then
     perform pg_advisory_xact_lock(hashtext('dreamlit'), hashtext('pace'));
   end if;
   foreach v_queue in array case when $1 = 'render' then array['dreamlit_render'] else array(
@@ -40,13 +41,13 @@ begin
     if $1 = 'render' then
       return query select r.*, null::text from dreamlit._claim_renderings(v_left, v_lease, $2) as r;
     else
-      select * into v_claimed from dreamlit._claim_messages(v_queue, case when $1 = 'slack' then 1000 else v_left end, v_lease, $2);
-      if $1 = 'slack' then
+      select * into v_claimed from dreamlit._claim_messages(v_queue, case when v_paced then 1000 else v_left end, v_lease, $2);
+      if v_paced then
         v_claimed.claimed := dreamlit._pace_messages(v_queue, v_claimed.claimed, v_left);
       end if;
       v_cancelled := v_cancelled || v_claimed.cancelled;
       v_suppressed := v_suppressed || v_claimed.suppressed;
-      v_expired := v_expired || coalesce(v_claimed.expired, '[]');
+      v_expired := coalesce(v_expired || v_claimed.expired, v_claimed.expired, v_expired);
       return query select c.message_id, c.attempt, c.content, null::jsonb, c.lease_until, c.asked_of from unnest(v_claimed.claimed) as c;
     end if;
     get diagnostics v_rows = row_count;
@@ -56,7 +57,7 @@ begin
     perform dreamlit._take_tokens(v_buckets, v_quantity - v_left);
   end if;
   perform dreamlit._stop_messages(v_cancelled, v_suppressed);  -- once, when no lane is left to lock
-  if v_expired <> '[]' then
+  if v_expired is not null then
     perform dreamlit._report_messages(dreamlit._read_results($2, v_expired));
   end if;
 end;
