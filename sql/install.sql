@@ -35,6 +35,11 @@ set local check_function_bodies = off;
 \ir tables/_alerts.sql
 \ir tables/_suppressions.sql
 \ir tables/_salts.sql
+\ir tables/_engagement.sql
+\ir tables/_engagement_ids.sql
+\ir tables/_topics.sql
+\ir tables/_preferences.sql
+\ir tables/_frequencies.sql
 \ir tables/_channels.sql
 \ir tables/_buckets.sql
 \ir tables/_paces.sql
@@ -277,6 +282,34 @@ set local check_function_bodies = off;
 \ir functions/outbox/claim.sql
 \ir functions/outbox/report.sql
 
+\ir functions/engage/_check_choices.sql
+\ir functions/engage/_check_engagement.sql
+\ir functions/engage/_check_topic.sql
+\ir functions/engage/_choose.sql
+\ir functions/engage/_engage_setting_fault.sql
+\ir functions/engage/_event_time.sql
+\ir functions/engage/_is_address.sql
+\ir functions/engage/_is_rate.sql
+\ir functions/engage/_is_subscribed.sql
+\ir functions/engage/_is_zone.sql
+\ir functions/engage/_message_to.sql
+\ir functions/engage/_note_unsubscribed.sql
+\ir functions/engage/_own_choice.sql
+\ir functions/engage/_read_engagement.sql
+\ir functions/engage/_record_engagement.sql
+\ir functions/engage/_soft_bouncers.sql
+\ir functions/engage/_suppress_addresses.sql
+\ir functions/engage/_topic_hint.sql
+\ir functions/engage/_topic_uses.sql
+\ir functions/engage/drop_topic.sql
+\ir functions/engage/message_preferences.sql
+\ir functions/engage/preferences.sql
+\ir functions/engage/record_engagement.sql
+\ir functions/engage/set_message_preferences.sql
+\ir functions/engage/set_preference.sql
+\ir functions/engage/set_topic.sql
+\ir functions/engage/unsubscribe.sql
+
 \ir functions/operate/_audit.sql
 \ir functions/operate/_cancel_messages.sql
 \ir functions/operate/_cancel_runs.sql
@@ -357,6 +390,9 @@ set local check_function_bodies = off;
 \ir views/rates.sql
 \ir views/alerts.sql
 \ir views/activity.sql
+\ir views/topics.sql
+\ir views/engagement.sql
+\ir views/message_stats.sql
 \ir grants.sql
 
 reset role;

@@ -23,6 +23,7 @@ KINDS = {
     "_attempts": "keep_attempts",
     "_ignored_events": "keep_ignored_events",
     "_audit_log": "keep_audit_log",
+    "_engagement": "keep_engagement",
 }
 
 Drop = Callable[[], list[str]]

@@ -79,7 +79,7 @@ RIGHTS = {
     "tests_monitor": NOBODY,
     **dict.fromkeys(SUPABASE, NOBODY),
 }
-SENDERS_ALONE = {"claim", "report", "tick"}
+SENDERS_ALONE = FUNCTIONS["dreamlit_sender"] - {"version"}
 
 Session = Callable[[str], Connection]
 

@@ -1,4 +1,4 @@
--- A week ahead, in UTC days. A table is made alone and then attached, which takes no lock that readers or writers of the parent
+-- A week ahead, in UTC days; the newest table stands for all when there is nothing to do. A table is made alone and then attached, which takes no lock that readers or writers of the parent
 -- would feel.
 create or replace function dreamlit._ensure_partitions() returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -7,7 +7,7 @@ declare
   v_partition record;
   v_count integer := 0;
 begin
-  if to_regclass(format('dreamlit.%I', '_audit_log_' || to_char(v_today + 1, 'YYYYMMDD'))) is not null then
+  if to_regclass(format('dreamlit.%I', '_engagement_' || to_char(v_today + 1, 'YYYYMMDD'))) is not null then
     return 0;
   end if;
   perform pg_advisory_xact_lock(hashtext('dreamlit'), hashtext('partitions'));

@@ -19,6 +19,8 @@ begin
       if jsonb_typeof(p_value) <> 'string' or (p_value #>> '{}')::interval not between interval '0' and interval '1 hour' then
         return 'write an interval of up to an hour such as "1 second", "0 seconds" for no pace';
       end if;
+    when p_name in ('public_url', 'track', 'machine_seconds', 'soft_bounces', 'frequency_cap', 'quiet_hours') then
+      return dreamlit._engage_setting_fault(p_name, p_value);
     when p_name like 'keep\_%' and p_value = 'null' and p_name not in ('keep_history', 'keep_failed_versions') then
       return null;
     else
