@@ -254,6 +254,7 @@ set local check_function_bodies = off;
 \ir functions/outbox/_claim_renderings.sql
 \ir functions/outbox/_dequeue.sql
 \ir functions/outbox/_key_kept.sql
+\ir functions/outbox/_give_back.sql
 \ir functions/outbox/_lease_sql.sql
 \ir functions/outbox/_lock_outbox.sql
 \ir functions/outbox/_mark_started.sql
@@ -282,19 +283,27 @@ set local check_function_bodies = off;
 \ir functions/outbox/claim.sql
 \ir functions/outbox/report.sql
 
+\ir functions/engage/_cap_messages.sql
 \ir functions/engage/_check_choices.sql
+\ir functions/engage/_check_compliance.sql
 \ir functions/engage/_check_engagement.sql
 \ir functions/engage/_check_topic.sql
+\ir functions/engage/_check_track.sql
 \ir functions/engage/_choose.sql
+\ir functions/engage/_content_marks.sql
 \ir functions/engage/_engage_setting_fault.sql
 \ir functions/engage/_event_time.sql
+\ir functions/engage/_examine_topics.sql
+\ir functions/engage/_forget_events.sql
 \ir functions/engage/_is_address.sql
 \ir functions/engage/_is_rate.sql
-\ir functions/engage/_is_subscribed.sql
 \ir functions/engage/_is_zone.sql
 \ir functions/engage/_message_to.sql
 \ir functions/engage/_note_unsubscribed.sql
+\ir functions/engage/_objection.sql
 \ir functions/engage/_own_choice.sql
+\ir functions/engage/_postal_address.sql
+\ir functions/engage/_quiet_until.sql
 \ir functions/engage/_read_engagement.sql
 \ir functions/engage/_record_engagement.sql
 \ir functions/engage/_soft_bouncers.sql

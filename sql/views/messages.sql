@@ -7,7 +7,8 @@ select
   m.attempts,
   case when m.state = 'queued' then (
     select o.ready_at from dreamlit._outbox as o where o.message_id = m.message_id and o.channel = m.channel and o.lane = m.lane and o.ready_at > dreamlit._now()) end as retry_at,
-  m.error, m.provider, m.provider_id, m.created_at, m.settled_at, m.content
+  m.error, m.provider, m.provider_id, m.created_at, m.settled_at, m.content,
+  m.content ->> 'topic' as topic
 from dreamlit._messages as m
 left join dreamlit._workflows as w on w.workflow_id = m.workflow_id
 left join dreamlit._steps as s on s.step_id = m.step_id;
@@ -27,10 +28,11 @@ comment on column dreamlit.messages.state is
   'until dreamlit.release or dreamlit.discard; discarded; suppressed (its recipient gets no mail).';
 comment on column dreamlit.messages.attempts is 'Finished attempts, without those that a configuration fault or a provider''s Retry-After spoilt.';
 comment on column dreamlit.messages.retry_at is 'When it may next be claimed, if that lies ahead.';
-comment on column dreamlit.messages.error is 'What the last attempt failed with: {"fault", "code", "message"}.';
+comment on column dreamlit.messages.error is 'What the last attempt failed with, or why it was suppressed: {"fault", "code", "message"}.';
 comment on column dreamlit.messages.provider is 'Who delivered it: smtp, slack, console.';
 comment on column dreamlit.messages.provider_id is 'The provider''s id of the message.';
 comment on column dreamlit.messages.created_at is 'When it was rendered and queued.';
 comment on column dreamlit.messages.settled_at is 'When it was sent, failed or cancelled.';
 comment on column dreamlit.messages.content is
   'The rendered content: to, cc, bcc, from, reply_to, subject, html, text, headers; or channel, text, blocks.';
+comment on column dreamlit.messages.topic is 'The topic that it belongs to; null for a transactional one.';

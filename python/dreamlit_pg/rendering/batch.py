@@ -11,6 +11,7 @@ from .email import Email
 from .faults import FaultError, fault_of
 from .fields import Compiler
 from .limits import CACHED_MESSAGES, COMPILE_SECONDS, ITEM_SECONDS, METER
+from .placeholders import PLACEHOLDERS
 from .sandbox import GLOBALS
 from .slack import Slack
 from .watch import LOCK, DeadlineError, Watch
@@ -49,7 +50,7 @@ def _rendered(message: Email | Slack, context: Mapping[str, Any], watch: Watch) 
     try:
         watch.item += 1
         METER.reset()
-        return {"content": message.content({**GLOBALS, **context})}
+        return {"content": message.content({**GLOBALS, **PLACEHOLDERS, **context})}
     except DeadlineError:
         fault = _late(watch)
         watch.punish()

@@ -42,6 +42,11 @@ def _subject(text: str) -> str:
     return text
 
 
+def _timezone(text: str) -> str | None:
+    """Whether there is such a zone is asked where the time is reckoned; here a wrong one fails nothing."""
+    return one_line(text, "timezone")[:60] or None
+
+
 _ONE_LINE = {
     "to": ("address", _recipients),
     "cc": ("address", addresses),
@@ -49,6 +54,7 @@ _ONE_LINE = {
     "reply_to": ("address", addresses),
     "from": ("address", _sender),
     "subject": ("text", _subject),
+    "timezone": ("text", _timezone),
 }
 
 

@@ -1,14 +1,17 @@
 create or replace function dreamlit._check_email(p_place text, p_email jsonb) returns setof dreamlit._fault
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
-  c_texts constant text[] := array['to', 'cc', 'bcc', 'reply_to', 'from', 'subject', 'html', 'text', 'template'];
+  c_texts constant text[] := array['to', 'cc', 'bcc', 'reply_to', 'from', 'subject', 'html', 'text', 'template', 'topic', 'timezone'];
 begin
   if jsonb_typeof(p_email) <> 'object' then
     return next (p_place, 'email is no mapping', 'write email: {to: "{{ trigger.email }}", subject: …, text: …}')::dreamlit._fault;
     return;
   end if;
-  return query select f.* from dreamlit._check_keys(p_place, p_email, c_texts || 'headers'::text, array['to', 'subject']) as f;
+  return query select f.* from dreamlit._check_keys(p_place, p_email, c_texts || array['headers', 'track'], array['to', 'subject']) as f;
   return query select f.* from dreamlit._check_texts(p_place, p_email, c_texts) as f;
+  if p_email ? 'track' then
+    return query select f.* from dreamlit._check_track(p_place || '.track', p_email -> 'track') as f;
+  end if;
   if not p_email ?| array['html', 'text', 'template'] then
     return next (p_place, 'the email has no body', 'add html, text or template')::dreamlit._fault;
   end if;

@@ -1,4 +1,4 @@
--- A template reads the trigger, the old row and the query steps above it.
+-- A template reads the trigger, the old row and the query steps above it; the brand and the links are there for every one.
 create or replace function dreamlit._check_template_uses(p_place text, p_references jsonb, p_scope jsonb)
 returns setof dreamlit._fault
 language sql stable set search_path = pg_catalog, pg_temp as $$
@@ -10,7 +10,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   select format('%s.%s', p_place, r.value ->> 'field'), format('nothing here is called %s', r.value #>> '{path,0}'),
     dreamlit._did_you_mean(r.value #>> '{path,0}', array(select s.value ->> 'alias' from jsonb_array_elements(p_scope) as s))
   from jsonb_array_elements(p_references) as r
-  where r.value ? 'path' and not exists (select from jsonb_array_elements(p_scope) as s where s.value ->> 'alias' = r.value #>> '{path,0}')
+  where r.value ? 'path' and r.value #>> '{path,0}' not in ('brand', 'unsubscribe_url', 'preferences_url') and not exists (select from jsonb_array_elements(p_scope) as s where s.value ->> 'alias' = r.value #>> '{path,0}')
   union all
   select format('%s.%s', p_place, r.value ->> 'field'),
     format('%s.%s: the step %s has no column %s', r.value #>> '{path,0}', r.value #>> '{path,1}', r.value #>> '{path,0}', r.value #>> '{path,1}'),

@@ -22,7 +22,8 @@ begin
   end if;
 
   v_compiled := dreamlit._compile_version(p_search_path, v_begun.version, v_definition, v_references);
-  perform dreamlit._raise_faults(p_definition, v_compiled -> 'faults');
+  perform dreamlit._raise_faults(p_definition, (v_compiled -> 'faults') || (
+    select coalesce(jsonb_agg(f), '[]') from dreamlit._check_compliance(v_definition, v_references) as f));
   perform dreamlit._save_version(
     v_begun.workflow_id, v_begun.version_id, v_begun.version, v_definition, current_user, v_compiled, v_references, p_search_path);
   perform dreamlit._watch_table(v_definition, v_begun.version_id, v_begun.version, v_begun.previous, v_compiled);

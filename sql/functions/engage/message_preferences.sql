@@ -6,7 +6,7 @@ declare
 begin
   perform dreamlit._message_to($1, $2);
   return query
-    select null::text, null::text, null::text, dreamlit._is_subscribed(v_hash, '*', 'email')
+    select null::text, null::text, null::text, dreamlit._own_choice(v_hash, '*', 'email')
     union all
     select t.* from (
       select k.topic, k.title, k.description, dreamlit._own_choice(v_hash, k.topic, 'email') from dreamlit._topics as k order by k.title, k.topic) as t;

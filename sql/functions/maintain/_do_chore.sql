@@ -6,7 +6,7 @@ begin
     when 'hold' then perform dreamlit._hold_messages();
     when 'alert' then perform dreamlit._alert();
     when 'drop partitions' then
-      if dreamlit._drop_old_partition() is not null then
+      if dreamlit._forget_events() or dreamlit._drop_old_partition() is not null then
         update dreamlit._chores as c set due_at = clock_timestamp() where c.chore = p_chore;  -- there may be more
       end if;
     when 'drop versions' then perform dreamlit._drop_unused_versions();

@@ -4,6 +4,8 @@ language sql security definer set search_path = pg_catalog, pg_temp as $$
   union all
   select * from dreamlit._examine_workflows()
   union all
+  select * from dreamlit._examine_topics()
+  union all
   select h.name, h.state, concat_ws(', ', h.number::text, h.seconds || ' s', h.detail), case
       when h.name like 'channel %' then 'mend the sender''s configuration and start it anew; Retry-After passes by itself'
       when h.name = 'uncertain messages' then 'dreamlit.release(message_id) or dreamlit.discard(message_id)'

@@ -1,43 +1,63 @@
--- Two things are looked at once more before a message leaves: its run was being cancelled while it was posted, which cancel_run
--- could not see; its recipient has been suppressed since, so an unsubscribe beats a queued message.
--- And a third: a provider may have taken it so long ago that it would not know the message again.
+-- Some things are looked at once more before a message leaves: its run was being cancelled while it was posted, which cancel_run
+-- could not see; its recipient has been suppressed since, or has turned its topic off, so an unsubscribe beats a queued message; the
+-- recipient's night has come; or a provider may have taken it so long ago that it would not know the message again. Messages of
+-- topics are asked only while somebody has chosen, or the hours are set.
 create or replace function dreamlit._claim_messages(
   p_queue text, p_quantity integer, p_lease interval, p_sender text,
-  out claimed dreamlit._claimed[], out cancelled bigint[], out suppressed bigint[], out expired jsonb)
+  out claimed dreamlit._claimed[], out cancelled bigint[], out suppressed bigint[], out reasons text[], out expired jsonb)
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   v_began_at constant timestamptz := clock_timestamp();
   v_from constant bigint := dreamlit._low_mark(p_queue);
   v_count integer;
   v_last timestamptz;
+  v_later bigint[];
+  v_until timestamptz[];
 begin
   execute format($sql$
-    with leased as (%s), looked as (
-      select l.msg_id, l.read_ct, l.vt, m.doubt ->> 'provider' as asked_of,
+    with leased as (%s), hours as (
+      select s.value from dreamlit._settings as s where s.name = 'quiet_hours' and s.value <> 'null'
+    ), looked as (
+      select l.msg_id, l.read_ct, l.vt, m.doubt ->> 'provider' as asked_of, coalesce(r.cancelling, false) as cancelled,
         case when m.doubt is not null and (m.doubt ->> 'since')::timestamptz < dreamlit._now() - dreamlit._key_kept() then exists (
           select from dreamlit._steps as s where s.step_id = m.step_id and s.settings ->> 'when_uncertain' = 'hold') else false end as expired,
-        coalesce(r.cancelling, false) as cancelled,
         case when m.channel = 'email' and exists (select from dreamlit._suppressions)
           and (m.content -> 'cc' <> '[]' or m.content -> 'bcc' <> '[]') then dreamlit._without_suppressed(m.content) else m.content end as content,
-        case when m.channel = 'email' and exists (select from dreamlit._suppressions)
-          then exists (select from dreamlit._suppressions as s where s.address_hash = dreamlit._address_hash(m.recipient)) else false end as suppressed
+        case when m.channel = 'email' and exists (select from dreamlit._suppressions) then (
+          select concat('the address is suppressed: ', s.reason) from dreamlit._suppressions as s
+          where s.address_hash = dreamlit._address_hash(m.recipient)) end as suppressed,
+        case when m.channel = 'email' and exists (select from dreamlit._preferences) then case when m.content ? 'topic' then
+          dreamlit._objection(m.recipient, m.content ->> 'topic', m.channel) end end as objection,
+        case when m.channel = 'email' and exists (select from hours) then case when m.content ? 'topic' then
+          dreamlit._quiet_until((select h.value from hours as h), m.content ->> 'timezone', dreamlit._now()) end end as quiet_until
       from leased as l
       join dreamlit._messages as m on m.message_id = l.msg_id and m.created_at = (l.message ->> 'created_at')::timestamptz
       left join dreamlit._runs as r on r.run_id = m.run_id
+    ), decided as (
+      select k.*, case when k.cancelled then 'cancelled' when coalesce(k.suppressed, k.objection) is not null then 'suppressed'
+        when k.expired then 'expired' when k.quiet_until is not null then 'later' else 'claimed' end as decision
+      from looked as k
     )
-    select array_agg(k.msg_id) filter (where k.cancelled),
-      array_agg(k.msg_id) filter (where k.suppressed and not k.cancelled),
-      array_agg((k.msg_id, k.read_ct, k.content, k.vt, k.asked_of)::dreamlit._claimed order by k.msg_id) filter (where not k.cancelled and not k.suppressed and not k.expired),
+    select array_agg(k.msg_id) filter (where k.decision = 'cancelled'),
+      array_agg(k.msg_id) filter (where k.decision = 'suppressed'),
+      array_agg(coalesce(k.suppressed, k.objection)) filter (where k.decision = 'suppressed'),
       jsonb_agg(jsonb_build_object('message_id', k.msg_id, 'attempt', k.read_ct, 'outcome', 'failed', 'fault', 'unknown', 'code', 'key_expired',
         'error', format('%%s may have taken it more than %%s ago, and would not know it again', k.asked_of, dreamlit._key_kept()), 'provider', k.asked_of))
-        filter (where k.expired and not k.cancelled and not k.suppressed),
+        filter (where k.decision = 'expired'),
+      array_agg(k.msg_id) filter (where k.decision = 'later'),
+      array_agg(k.quiet_until) filter (where k.decision = 'later'),
+      array_agg((k.msg_id, k.read_ct, k.content, k.vt, k.asked_of)::dreamlit._claimed order by k.msg_id) filter (where k.decision = 'claimed'),
       (select count(*) from leased), (select max(l.ready_at) from leased as l)
-    from looked as k $sql$, dreamlit._lease_sql(p_queue))
-  into cancelled, suppressed, claimed, expired, v_count, v_last using p_quantity, p_lease, p_sender, v_from;
+    from decided as k $sql$, dreamlit._lease_sql(p_queue))
+  into cancelled, suppressed, reasons, expired, v_later, v_until, claimed, v_count, v_last using p_quantity, p_lease, p_sender, v_from;
+  if v_later is not null then
+    perform dreamlit._requeue(p_queue, v_later, v_until);
+  end if;
   perform dreamlit._set_low_mark(
     p_queue, v_from, dreamlit._mark(case when v_count < p_quantity then dreamlit._now() else v_last end), v_count < p_quantity, v_began_at);
 end;
 $$;
 comment on function dreamlit._claim_messages(text, integer, interval, text) is
-  'Leases messages of one queue: those to be delivered, and the ids of those to be cancelled or suppressed instead, '
-  'and what to report of those that must not be repeated any more.';
+  'Leases messages of one queue: those to be delivered, the ids of those to be cancelled or suppressed instead, with the reasons '
+  'why, and what to report of those that must not be repeated any more. Those that come into their recipients'' quiet hours are '
+  'put off.';

@@ -6,6 +6,7 @@ declare
   v_failed bigint[];
   v_errors jsonb[];
   v_workflow dreamlit._workflows;
+  v_marks constant jsonb := dreamlit._content_marks(p_step);
 begin
   if dreamlit._threads(p_step) then
     p_rendered := dreamlit._thread_messages(p_step, p_task_ids, p_rendered);
@@ -20,7 +21,7 @@ begin
   from dreamlit._versions as v join dreamlit._workflows as w on w.workflow_id = v.workflow_id where v.version_id = p_step.version_id;
   execute format($sql$
     with rendered as (
-      select t.task_id, t.run_id, r.value -> 'content' as content,
+      select t.task_id, t.run_id, case when $10 is null then r.value -> 'content' else (r.value -> 'content') || $10 end as content,
         -- One recipient, as almost always: the content is complete as it is.
         case when $5 = 'email' and $8 is null and jsonb_array_length(r.value -> 'content' -> 'to') = 1 then r.value #>> '{content,to,0}' end as recipient
       from unnest($1) with ordinality as u(task_id, n)
@@ -49,7 +50,7 @@ begin
     select p.message_id, $3, jsonb_build_object('created_at', $3, 'workflow_id', $7)
     from posted as p where not $9 $sql$, 'q_' || dreamlit._outbox_queue(p_step.kind, p_step.settings ->> 'lane'))
   using p_task_ids, p_rendered, dreamlit._now(), p_step.step_id, p_step.kind, p_step.settings ->> 'lane',
-    v_workflow.workflow_id, v_workflow.redirect, v_workflow.sandbox;
+    v_workflow.workflow_id, v_workflow.redirect, v_workflow.sandbox, v_marks;
   perform pg_notify('dreamlit_outbox', p_step.kind);
 end;
 $$;

@@ -1,5 +1,5 @@
 -- Lock order: the caller holds the outbox rows; messages, tasks, runs.
-create or replace function dreamlit._stop_messages(p_cancelled bigint[], p_suppressed bigint[]) returns void
+create or replace function dreamlit._stop_messages(p_cancelled bigint[], p_suppressed bigint[], p_reasons text[]) returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   v_tasks bigint[];
@@ -14,8 +14,8 @@ begin
     order by t.task_id for update) as t;
   perform dreamlit._lock_runs(v_tasks);
   perform dreamlit._cancel_messages(p_cancelled);
-  perform dreamlit._suppress_messages(p_suppressed);
+  perform dreamlit._suppress_messages(p_suppressed, p_reasons);
 end;
 $$;
-comment on function dreamlit._stop_messages(bigint[], bigint[]) is
+comment on function dreamlit._stop_messages(bigint[], bigint[], text[]) is
   'Cancels and suppresses messages that a claim has leased and that must not be delivered.';

@@ -1,5 +1,5 @@
 -- Lock order: the caller holds the outbox rows; messages, tasks, runs.
-create or replace function dreamlit._suppress_messages(p_message_ids bigint[]) returns void
+create or replace function dreamlit._suppress_messages(p_message_ids bigint[], p_reasons text[]) returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   v_results dreamlit._result[];
@@ -11,8 +11,10 @@ begin
   perform dreamlit._dequeue(q.queue, p_message_ids) from dreamlit._queues() as q where q.queue not in ('dreamlit_events', 'dreamlit_render');
   v_result.verdict := 'suppressed';
   for v_result.message_id, v_result.task_id in
-    update dreamlit._messages as m set state = 'suppressed', settled_at = dreamlit._now()
-    where m.message_id = any (p_message_ids) and m.state = 'queued'
+    update dreamlit._messages as m
+    set state = 'suppressed', settled_at = dreamlit._now(), error = jsonb_build_object('fault', 'suppressed', 'message', u.reason)
+    from unnest(p_message_ids, p_reasons) as u(message_id, reason)
+    where m.message_id = u.message_id and m.state = 'queued'
     returning m.message_id, m.task_id
   loop
     v_results := v_results || v_result;
@@ -20,5 +22,5 @@ begin
   perform dreamlit._settle_messages(v_results);
 end;
 $$;
-comment on function dreamlit._suppress_messages(bigint[]) is
-  'Takes claimed messages to suppressed addresses off their queues and settles them as suppressed.';
+comment on function dreamlit._suppress_messages(bigint[], text[]) is
+  'Takes claimed messages that their recipients must not get off their queues and settles them as suppressed, with the reasons.';

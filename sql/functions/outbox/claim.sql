@@ -16,8 +16,11 @@ declare
   v_claimed record;
   v_cancelled bigint[];
   v_suppressed bigint[];
+  v_reasons text[];
   v_expired jsonb;
   v_paced constant boolean := $1 = 'slack' and (dreamlit._setting('slack_pace') #>> '{}')::interval > interval '0';
+  v_cap constant jsonb := case when $1 = 'email' then (select s.value from dreamlit._settings as s where s.name = 'frequency_cap' and s.value <> 'null') end;
+  v_counting dreamlit._claimed[];
 begin
   perform dreamlit._check_release($6);
   perform dreamlit._check_claim($1, $3, v_lease, $5);
@@ -47,16 +50,31 @@ begin
       end if;
       v_cancelled := v_cancelled || v_claimed.cancelled;
       v_suppressed := v_suppressed || v_claimed.suppressed;
+      v_reasons := v_reasons || v_claimed.reasons;
       v_expired := coalesce(v_expired || v_claimed.expired, v_claimed.expired, v_expired);
-      return query select c.message_id, c.attempt, c.content, null::jsonb, c.lease_until, c.asked_of from unnest(v_claimed.claimed) as c;
+      if v_cap is null then
+        return query select c.message_id, c.attempt, c.content, null::jsonb, c.lease_until, c.asked_of from unnest(v_claimed.claimed) as c;
+      else
+        v_counting := v_counting || v_claimed.claimed;
+      end if;
     end if;
     get diagnostics v_rows = row_count;
-    v_left := v_left - v_rows;
+    v_left := v_left - case when v_cap is null then v_rows else coalesce(cardinality(v_claimed.claimed), 0) end;
   end loop;
   if v_quantity > v_left then
     perform dreamlit._take_tokens(v_buckets, v_quantity - v_left);
   end if;
-  perform dreamlit._stop_messages(v_cancelled, v_suppressed);  -- once, when no lane is left to lock
+  -- Once, when no lane is left to lock.
+  if v_counting is not null then
+    select * into v_claimed from dreamlit._cap_messages(v_counting, v_cap);
+    return query
+      select c.message_id, c.attempt, c.content, null::jsonb, c.lease_until, c.asked_of from unnest(v_counting) as c
+      where c.message_id <> all (coalesce(v_claimed.capped || v_claimed.busy, '{}'));
+    perform dreamlit._give_back($1, v_claimed.busy);
+    v_suppressed := v_suppressed || v_claimed.capped;
+    v_reasons := v_reasons || array_fill('frequency cap'::text, array[coalesce(cardinality(v_claimed.capped), 0)]);
+  end if;
+  perform dreamlit._stop_messages(v_cancelled, v_suppressed, v_reasons);
   if v_expired is not null then
     perform dreamlit._report_messages(dreamlit._read_results($2, v_expired));
   end if;
