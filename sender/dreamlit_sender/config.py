@@ -20,9 +20,11 @@ from psycopg.conninfo import conninfo_to_dict
 
 from dreamlit_pg.errors import DreamlitError
 from dreamlit_sender.dkim import DkimConfig, check_dkim
+from dreamlit_sender.links import Signer
 from dreamlit_sender.message import UnfitContentError, parse_address
 from dreamlit_sender.providers.settings import ProviderConfig, read_providers
 from dreamlit_sender.secret import Redactor, Secret
+from dreamlit_sender.serve.signatures import WEBHOOKS, check_secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -95,7 +97,8 @@ class SlackConfig:
 class Config:
     """All that the sender needs to know. Times are in seconds; `lease` None leaves it to the database.
 
-    E-mail goes by `provider` if there is one, else by `smtp`, and by `fallback` while that is out.
+    E-mail goes by `provider` if there is one, else by `smtp`, and by `fallback` while that is out. `serve` is where
+    this process listens for HTTP.
     """
 
     dsn: Secret
@@ -117,6 +120,10 @@ class Config:
     shutdown_timeout: float = 20.0
     json_logs: bool = False
     log_level: str = "INFO"
+    link_secret: Secret | None = None
+    serve: tuple[str, int] | None = None
+    webhooks: Mapping[str, Secret] = field(default_factory=dict)
+    metrics_token: Secret | None = None
     secrets: tuple[Secret, ...] = field(default=(), repr=False)
 
     @classmethod
@@ -198,6 +205,8 @@ class _Reader:
         fallback = self._fallback(second, smtp, provider)
         console = self._value("console", False, _flag)
         email = smtp is not None or provider is not None
+        links, metrics_token = self._link_secret(), self.token("metrics_token")
+        webhooks = self._webhooks()
         possible = _possible_channels(email, slack is not None, console)
         config = Config(
             dsn=dsn,
@@ -219,7 +228,14 @@ class _Reader:
             shutdown_timeout=self._value("shutdown_timeout", 20.0, _seconds),
             json_logs=self._value("json_logs", False, _flag),
             log_level=self._value("log_level", "INFO", _level),
-            secrets=_all_secrets(dsn, (smtp, fallback), provider, dkim, slack),
+            link_secret=links,
+            serve=self._value("serve", None, _listen_at),
+            webhooks=webhooks,
+            metrics_token=metrics_token,
+            secrets=(
+                *_all_secrets(dsn, (smtp, fallback), provider, dkim, slack),
+                *(secret for secret in (links, metrics_token, *webhooks.values()) if secret is not None),
+            ),
         )
         # The file is shared with the command line, which may hold keys of its own only outside [sender].
         _check_known("the file's [sender]", "key", self._table, tuple(self._asked))
@@ -293,6 +309,21 @@ class _Reader:
             except (OSError, UnicodeError):
                 raise DreamlitError(f"DREAMLIT_DKIM_KEY_FILE: {file!r} cannot be read as a key") from None
         return check_dkim(DkimConfig(domain.lower(), selector, Secret(key or "")))
+
+    def _link_secret(self) -> Secret | None:
+        text = self._text("link_secret")
+        if text is None:
+            return None
+        Signer(Secret(text))  # refuses one that is too short
+        return Secret(text)
+
+    def _webhooks(self) -> dict[str, Secret]:
+        found = {provider: self._text(f"webhook_{provider}") for provider in WEBHOOKS}
+        return {
+            provider: check_secret(provider, Secret(text))
+            for provider, text in found.items()
+            if text is not None
+        }
 
     def _slack(self) -> SlackConfig | None:
         webhook, token = self._text("slack_webhook_url"), self.token("slack_token")
@@ -431,6 +462,13 @@ def _seconds(name: str, value: Any) -> float:
             f"{name} must be a number of seconds, more than 0 and at most a day, not {value!r}"
         )
     return seconds
+
+
+def _listen_at(name: str, value: Any) -> tuple[str, int]:
+    host, _, port = value.strip().rpartition(":") if isinstance(value, str) else ("", "", "")
+    if not (port.isascii() and port.isdigit() and 0 <= int(port) <= 65_535):
+        raise DreamlitError(f"{name} must be HOST:PORT, like 127.0.0.1:8025, not {value!r}")
+    return host.strip("[]") or "127.0.0.1", int(port)
 
 
 def _optional_seconds(name: str, value: Any) -> float | None:

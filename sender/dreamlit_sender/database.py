@@ -82,6 +82,10 @@ class Session(Protocol):
         """Move the engine on once; return how much moved and the seconds to sleep now. Commits."""
         ...
 
+    async def public_url(self) -> str | None:
+        """Return the setting public_url, None if it is not set."""
+        ...
+
     def listen(self) -> AsyncGenerator[str, None]:
         """Return the channels' names as their outboxes fill; an empty name first, once it is listening."""
         ...
@@ -202,6 +206,11 @@ class _PostgresSession:
             return 0, 1.0
         moved, nap = rows[0]
         return moved or 0, nap.total_seconds() if nap is not None else 1.0
+
+    async def public_url(self) -> str | None:
+        rows = await self._call("select dreamlit.public_url()", ())
+        found: str | None = rows[0][0]
+        return found
 
     async def listen(self) -> AsyncGenerator[str, None]:
         with _trouble():

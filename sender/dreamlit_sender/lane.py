@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from dreamlit_sender import results
 from dreamlit_sender.backoff import Backoff
 from dreamlit_sender.database import Claimed, Database, DatabaseTroubleError, Session
+from dreamlit_sender.links import NoLinksError
 from dreamlit_sender.log import log_event
 from dreamlit_sender.reporter import Reporter
 from dreamlit_sender.transport import BatchTransport, Handover, Message, Outcome, Transport
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dreamlit_sender.database import Result
+    from dreamlit_sender.links import Linker
     from dreamlit_sender.secret import Redactor
 
 
@@ -58,6 +60,7 @@ class Lane:
         options: LaneOptions,
         redact: Redactor,
         backoff: Backoff | None = None,
+        linker: Linker | None = None,
     ) -> None:
         self._channel = channel
         self._database = database
@@ -67,6 +70,8 @@ class Lane:
         self._wave = max(options.concurrency, self._batch)
         self._redact = redact
         self._backoff = backoff or Backoff()
+        self._linker = linker
+        self._links_known_until = 0.0
         self._reporter = Reporter(channel)
         self._claimed: deque[Claimed] = deque()
         self._ready: deque[Claimed] = deque()
@@ -144,6 +149,7 @@ class Lane:
         self._changed.clear()
         self._dry_until = time.monotonic() + self._options.poll
         fresh = await session.claim(self._channel, self._options.chunk, self._provider())
+        await self._look_up_links(session, fresh)
         flying = chain.from_iterable(self._flying.values())
         here = {item.message_id for item in (*self._claimed, *self._ready, *flying)}
         for item in fresh:
@@ -155,6 +161,15 @@ class Lane:
                 self._dry_until = 0.0
         if fresh:
             log_event(logging.DEBUG, "claimed", channel=self._channel, messages=len(fresh))
+
+    async def _look_up_links(self, session: Session, fresh: Sequence[Claimed]) -> None:
+        """Know the public URL before a message that needs it is sent; look again after a minute."""
+        linker, now = self._linker, time.monotonic()
+        if linker is None or now < self._links_known_until:
+            return
+        if any(linker.needs(item.content) for item in fresh):
+            linker.public_url = await session.public_url()
+            self._links_known_until = now + 60.0 if linker.public_url else 0.0
 
     async def _report(self, session: Session) -> None:
         self._release_lapsing()
@@ -219,20 +234,17 @@ class Lane:
 
     async def _deliver(self, items: Sequence[Claimed]) -> None:
         begun_at = time.monotonic()
-        fitting = []
+        fitting, messages = [], []
         for item in items:
             if (outcome := self._asked_of_a_stranger(item)) is not None:
                 self._finish(item, outcome)
-            elif self._fits(item, 0.25):
-                fitting.append(item)
-            else:
+            elif not self._fits(item, 0.25):
                 self._release(item)
+            elif (message := self._with_links(item)) is not None:
+                fitting.append(item)
+                messages.append(message)
         if not fitting:
             return
-        messages = [
-            Message(item.message_id, item.attempt, item.content, Handover(), item.asked_of)
-            for item in fitting
-        ]
         trouble = await self._hand_over(messages, min(map(self._time_for, fitting)))
         for item, message in zip(fitting, messages, strict=True):
             outcome = message.handover.outcome
@@ -251,6 +263,16 @@ class Lane:
             return None
         error = f"{item.asked_of} may have taken it already, and this sender delivers by {' or '.join(ours)}"
         return Outcome.failed("unknown", code="asked_of", error=error)
+
+    def _with_links(self, item: Claimed) -> Message | None:
+        """Return the message as it is to go; None if it cannot go without links that are not to be had."""
+        try:
+            linker = self._linker
+            content = item.content if linker is None else linker.apply(item.message_id, item.content)
+        except NoLinksError as error:
+            self._finish(item, Outcome.failed("configuration", code="links", error=str(error)))
+            return None
+        return Message(item.message_id, item.attempt, content, Handover(), item.asked_of)
 
     async def _hand_over(self, messages: Sequence[Message], limit: float) -> tuple[str, str] | None:
         """Let the transport set the outcomes; return the code and the error of what cut it short."""

@@ -17,6 +17,7 @@ from dreamlit_sender.console import ConsoleTransport
 from dreamlit_sender.database import LANES, Database, DatabaseTroubleError, PostgresDatabase, Session
 from dreamlit_sender.failover import Branch, FailoverTransport
 from dreamlit_sender.lane import Lane, LaneOptions
+from dreamlit_sender.links import Linker
 from dreamlit_sender.log import configure_logging, log_event
 from dreamlit_sender.providers import ProviderConfig, ProviderTransport, build_provider
 from dreamlit_sender.render import CHANNEL as RENDER
@@ -131,7 +132,14 @@ def _build_lanes(
         shutdown_timeout=config.shutdown_timeout,
     )
     lanes: dict[str, _AnyLane] = {
-        channel: Lane(channel, database=database, transport=transport, options=options, redact=redact)
+        channel: Lane(
+            channel,
+            database=database,
+            transport=transport,
+            options=options,
+            redact=redact,
+            linker=Linker(config.link_secret, sender_from=config.sender_from) if channel == "email" else None,
+        )
         for channel, transport in transports.items()
     }
     if RENDER in config.channels and not config.watch:

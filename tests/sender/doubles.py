@@ -53,6 +53,7 @@ class FakeDatabase:
         self.away = False
         self.history: list[tuple[Any, ...]] = []
         self.ticks = 0
+        self.public_url: str | None = None
         self.nap = 60.0
         self.open_sessions = 0
         self.listeners: list[asyncio.Queue[str | None]] = []
@@ -145,6 +146,10 @@ class FakeSession:
         database.note("claim", channel, [item.message_id for item in claimed])
         await database.reach("claimed", claimed)
         return claimed
+
+    async def public_url(self) -> str | None:
+        await self._database.reach("public_url")
+        return self._database.public_url
 
     async def report(self, results: Sequence[Result]) -> dict[int, str]:
         database = self._database

@@ -1,0 +1,1 @@
+"""What listens for HTTP: opens, clicks, unsubscribing, preferences, webhooks, health and metrics."""
