@@ -76,6 +76,9 @@ class Store:
 
     async def aclose(self) -> None:
         """Close all connections."""
+        with suppress(PoolTimeout):
+            # One that is just being made would be left open.
+            await self._pool.wait(timeout=1.0)
         await self._pool.close()
 
     async def record(self, events: Sequence[Event]) -> int:
