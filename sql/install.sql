@@ -403,7 +403,6 @@ set local check_function_bodies = off;
 \ir views/engagement.sql
 \ir views/message_stats.sql
 
-\ir functions/serve/message_recipient.sql
 \ir functions/serve/metrics.sql
 \ir functions/serve/public_url.sql
 

@@ -2,9 +2,9 @@
 
 A token is base64url(payload).base64url(signature). The key of the signature is derived from the secret for
 one purpose, so a token of an open pixel unsubscribes nobody. The payload is the message's id (8 bytes), and
-then for the pages the hash of its recipient, for a click the URL. No address stands in a link, for links end
-up in logs. The same message gets the same links at every attempt, or a provider would take a second try for
-another mail.
+then for the pages its recipient, for a click the URL. The recipient is encrypted, for links end up in logs;
+and it is there at all because the message may be erased or gone when somebody says no. The same message gets
+the same links at every attempt (so AES-SIV), or a provider would take a second try for another mail.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from dreamlit_pg.errors import DreamlitError
 from dreamlit_sender.message import UnfitContentError, parse_address
@@ -36,7 +39,6 @@ SHORTEST_SECRET = 32
 _PATHS: Mapping[Purpose, str] = {"open": "o", "click": "c", "unsubscribe": "u", "preferences": "p"}
 _LONGEST_URL = 2000
 _LONGEST_TOKEN = 4000
-_HASH_BYTES = 16
 _UNSAFE = re.compile(r"[\x00-\x20\x7f\\\ud800-\udfff]")
 _LINE_END = re.compile("\n")
 # One attribute as the HTML standard reads it: a name, then perhaps = and a value in one of three forms.
@@ -56,16 +58,11 @@ class NoLinksError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What a token says. `recipient_hash` is empty for opens and clicks, `url` for all but clicks."""
+    """What a token says. `recipient` is empty for opens and clicks, `url` for all but clicks."""
 
     message_id: int
-    recipient_hash: bytes = b""
+    recipient: str = ""
     url: str = ""
-
-
-def hash_recipient(message_id: int, recipient: str) -> bytes:
-    """Return what stands for the recipient in a link, as dreamlit.message_recipient computes it."""
-    return hashlib.sha256(f"{message_id}:{recipient}".encode()).digest()[:_HASH_BYTES]
 
 
 class Signer:
@@ -82,10 +79,13 @@ class Signer:
             purpose: hmac.new(value.encode(), f"dreamlit link {purpose}".encode(), hashlib.sha256).digest()
             for purpose in _PATHS
         }
+        self._cipher = AESSIV(hmac.new(value.encode(), b"dreamlit link recipient", hashlib.sha512).digest())
 
     def sign(self, purpose: Purpose, token: Token) -> str:
         """Return the token as it stands in a link."""
-        payload = token.message_id.to_bytes(8, "big") + token.recipient_hash + token.url.encode("utf-8")
+        number = token.message_id.to_bytes(8, "big")
+        person = self._cipher.encrypt(token.recipient.encode("utf-8"), [number]) if token.recipient else b""
+        payload = number + person + token.url.encode("utf-8")
         return f"{_encode(payload)}.{_encode(self._signature(purpose, payload))}"
 
     def read(self, purpose: Purpose, text: str) -> Token:
@@ -96,10 +96,16 @@ class Signer:
         payload, signature = _decode(head), _decode(tail)
         if not hmac.compare_digest(signature, self._signature(purpose, payload)):
             raise BadTokenError("not signed by us for this")
-        message_id, rest = int.from_bytes(payload[:8], "big"), payload[8:]
+        number, rest = payload[:8], payload[8:]
+        message_id = int.from_bytes(number, "big")
         if purpose == "click":
             return Token(message_id, url=rest.decode("utf-8"))
-        return Token(message_id, recipient_hash=rest)
+        if purpose == "open":
+            return Token(message_id)
+        try:
+            return Token(message_id, recipient=self._cipher.decrypt(rest, [number]).decode("utf-8"))
+        except (InvalidTag, ValueError):
+            raise BadTokenError("no recipient") from None
 
     def _signature(self, purpose: Purpose, payload: bytes) -> bytes:
         return hmac.new(self._keys[purpose], payload, hashlib.sha256).digest()[:16]
@@ -152,7 +158,7 @@ class _Links:
     def __init__(self, signer: Signer, public_url: str, message_id: int, content: Mapping[str, Any]) -> None:
         recipients = content.get("to") or []
         recipient = recipients if isinstance(recipients, str) else str(next(iter(recipients), ""))
-        person = Token(message_id, recipient_hash=hash_recipient(message_id, recipient))
+        person = Token(message_id, recipient=recipient)
         self._signer, self._base, self._content = signer, public_url, content
         self._message_id = message_id
         self._unsubscribe = self._link("unsubscribe", person)

@@ -27,6 +27,7 @@ from dreamlit_sender.smtp import SmtpTransport
 
 if TYPE_CHECKING:
     from dreamlit_sender.config import Config, SmtpConfig
+    from dreamlit_sender.serve.run import HttpServer
     from dreamlit_sender.transport import Transport
 
 # After the lanes' own bound: for a last report that is on its way.
@@ -154,6 +155,17 @@ def _build_lanes(
     return lanes
 
 
+def _start_server(config: Config) -> tuple[HttpServer, asyncio.Task[None]] | None:
+    """Begin to listen for HTTP beside the lanes, if the configuration says where."""
+    if config.serve is None:
+        return None
+    # Only who serves pays for loading it.
+    from dreamlit_sender.serve.run import build_server, listen
+
+    server = build_server(config, *config.serve)
+    return server, asyncio.create_task(listen(server))
+
+
 async def _run_lanes(
     config: Config, lanes: Mapping[str, _AnyLane], database: Database, stop: asyncio.Event
 ) -> None:
@@ -165,16 +177,26 @@ async def _run_lanes(
             asyncio.create_task(_keep(database, "tick", lambda session, well: _tick(session, stop, well)))
         )
     workers = [asyncio.create_task(lane.run()) for lane in lanes.values()]
+    serving = _start_server(config)
+    serves = [serving[1]] if serving is not None else []
     try:
         stopping = asyncio.create_task(stop.wait())
         helpers.append(stopping)
-        await asyncio.wait([stopping, *workers], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([stopping, *workers, *serves], return_when=asyncio.FIRST_COMPLETED)
         for lane in lanes.values():
             lane.stop()
-        if workers:
-            await asyncio.wait(workers, timeout=config.shutdown_timeout + _GRACE)
+        if serving is not None:
+            serving[0].stop()
+        if workers or serves:
+            await asyncio.wait([*workers, *serves], timeout=config.shutdown_timeout + _GRACE)
     finally:
         await _end((*helpers, *workers))
+        for task in serves:
+            # That its address is taken is told to the person who started it.
+            if task.cancel():
+                await asyncio.wait([task])
+    for task in serves:
+        task.result()
 
 
 async def _end(tasks: Iterable[asyncio.Task[Any]]) -> None:

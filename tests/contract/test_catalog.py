@@ -33,7 +33,7 @@ FUNCTIONS = {
     "dreamlit_sender": {
         *("claim", "report", "tick", "version"),
         *("record_engagement", "unsubscribe", "message_preferences", "set_message_preferences"),
-        *("public_url", "message_recipient", "metrics"),
+        *("public_url", "metrics"),
     },
     "dreamlit_reader": {
         *("version", "settings", "steps", "triggers", "run_log", "version_diff", "preferences"),

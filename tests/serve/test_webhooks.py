@@ -174,7 +174,7 @@ def sns(envelope: dict[str, str], version: str = "1", key: rsa.RSAPrivateKey = S
         else ["Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"]
     )
     text = "".join(f"{name}\n{envelope[name]}\n" for name in names if name in envelope)
-    algorithm = hashes.SHA1() if version == "1" else hashes.SHA256()  # noqa: S303
+    algorithm = hashes.SHA1() if version == "1" else hashes.SHA256()
     signature = key.sign(text.encode(), padding.PKCS1v15(), algorithm)
     signed = {
         "SignatureVersion": version,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -65,10 +66,27 @@ def uninstall(dsn: str, *, force: bool) -> None:
 
 
 @click.command()
+@click.option("--domain", help="Check what DNS says of this domain, which e-mail comes from, instead.")
+@click.option("--selector", "selectors", multiple=True, help="A DKIM selector of it; else the usual ones.")
+@click.option("--return-path", help="The domain of the envelope's sender, if it is another.")
+@click.option("--nameserver", help="The address of the name server to ask; a port may follow.")
 @as_json
 @pass_client
-def doctor(client: Client, *, as_json: bool) -> None:
+def doctor(
+    client: Client,
+    *,
+    domain: str | None,
+    selectors: tuple[str, ...],
+    return_path: str | None,
+    nameserver: str | None,
+    as_json: bool,
+) -> None:
     """Check everything that can be wrong; exit status 1 if anything is critical."""
+    if domain is None and (selectors or return_path or nameserver):
+        raise click.UsageError("--selector, --return-path and --nameserver go with --domain")
+    if domain is not None:
+        _check_domain(domain, selectors, return_path, nameserver, as_json=as_json)
+        return
     checks = client.doctor()
     if as_json:
         print_json(checks)
@@ -86,6 +104,22 @@ def _print_check(check: dict[str, Any]) -> None:
     screen.print(f"{check['name']}: {check['detail']}", markup=False, soft_wrap=True)
     if check["state"] != "ok" and check["mend"]:
         screen.print(f"          mend: {check['mend']}", markup=False, soft_wrap=True, style="dim")
+
+
+def _check_domain(
+    domain: str, selectors: tuple[str, ...], return_path: str | None, nameserver: str | None, *, as_json: bool
+) -> None:
+    from dreamlit_pg.domain import check_domain
+
+    checks = check_domain(domain, selectors=selectors, return_path=return_path, nameserver=nameserver)
+    found = [asdict(check) for check in checks]
+    if as_json:
+        print_json(found)
+    else:
+        for check in found:
+            _print_check({**check, "name": f"{check['record']} {check['name']}", "detail": check["found"]})
+    if any(check["state"] == "critical" for check in found):
+        sys.exit(1)
 
 
 @click.command()

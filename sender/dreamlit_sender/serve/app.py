@@ -256,10 +256,7 @@ async def _unsubscribe(request: Request, site: Site) -> Response:
     via = "page" if ("confirm", "yes") in await _form(request) else "one-click"
     brand = await site.brand()
     try:
-        recipient = await site.store.recipient(token.message_id, token.recipient_hash)
-        if recipient is None:
-            return _expired(brand)
-        topic = await site.store.unsubscribe(token.message_id, recipient, via)
+        topic = await site.store.unsubscribe(token.message_id, token.recipient, via)
     except StoreRefusedError as error:
         log_event(logging.WARNING, "unsubscribe_refused", message=token.message_id, error=str(error))
         return _expired(brand)
@@ -315,10 +312,7 @@ async def _with_person(
         return await _not_ours(site)
     brand = await site.brand()
     try:
-        recipient = await site.store.recipient(token.message_id, token.recipient_hash)
-        if recipient is None:
-            return _expired(brand)
-        return await show(site, brand, token.message_id, recipient)
+        return await show(site, brand, token.message_id, token.recipient)
     except StoreRefusedError as error:
         log_event(logging.WARNING, "preferences_refused", message=token.message_id, error=str(error))
         return _expired(brand)

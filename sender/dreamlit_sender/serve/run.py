@@ -62,6 +62,7 @@ def build_server(config: Config, host: str, port: int) -> HttpServer:
 async def listen(server: HttpServer) -> None:
     """Serve until stopped. Raises DreamlitError if the address cannot be had."""
     host, port = server.config.host, server.config.port
+    log_event(logging.INFO, "serving", host=host, port=port)
     try:
         await server.serve()
     except SystemExit:
@@ -79,14 +80,6 @@ def serve_http(config: Config, host: str, port: int) -> int:
         loop = asyncio.get_running_loop()
         for number in _STOP_SIGNALS:
             loop.add_signal_handler(number, server.stop)
-        log_event(
-            logging.INFO,
-            "serving",
-            host=host,
-            port=port,
-            links="yes" if config.link_secret else "no",
-            webhooks=",".join(config.webhooks) or "none",
-        )
         await listen(server)
         log_event(logging.INFO, "stopped")
 

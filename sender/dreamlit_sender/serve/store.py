@@ -88,13 +88,6 @@ class Store:
         )
         return int(rows[0][0] or 0)
 
-    async def recipient(self, message_id: int, recipient_hash: bytes) -> str | None:
-        """Return whom a link belongs to, None if that is not known (any more)."""
-        rows = await self._call(
-            "select dreamlit.message_recipient(%s::bigint, %s::bytea)", (message_id, recipient_hash)
-        )
-        return None if rows[0][0] is None else str(rows[0][0])
-
     async def unsubscribe(self, message_id: int, recipient: str, via: str) -> str:
         """Return the title of the topic that was left, or "all". Also raises StoreRefusedError."""
         rows = await self._call(
