@@ -14,7 +14,6 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from tests.helpers import add_user, create_users, email, publish, value, work, workflow
 from tests.sender.doubles import PATIENCE
-from tests.serve.doors import open_doors
 
 from dreamlit_sender.config import Config
 from dreamlit_sender.links import Purpose, Signer, Token
@@ -81,9 +80,10 @@ Serve = Callable[..., Awaitable[Running]]
 
 
 @pytest.fixture
-async def serve(dsn_of: DsnOf, superuser: Connection) -> AsyncGenerator[Serve, None]:
-    """Starts servers as the sender's role, with the doors that they need."""
-    open_doors(superuser)
+async def serve(dsn_of: DsnOf, admin: Connection) -> AsyncGenerator[Serve, None]:
+    """Starts servers as the sender's role; there are two topics."""
+    admin.execute("select dreamlit.set_topic('news', 'News & more', 'Once a month')")
+    admin.execute("select dreamlit.set_topic('digest', 'Your digest')")
     async with AsyncExitStack() as stack:
 
         async def start(dsn: str | None = None, **keys: str) -> Running:

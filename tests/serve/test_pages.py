@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
 from tests.helpers import rows, value
 from tests.sender.doubles import raw_server
-from tests.serve.conftest import SIGNER, Serve, link, until
+from tests.serve.conftest import SIGNER, Serve, link, running, until
 
 from dreamlit_sender.links import Token
 from dreamlit_sender.serve.pages import Brand, masked, page
@@ -335,6 +336,13 @@ class Gate:
             pass
         writer.close()
 
+    async def end(self) -> None:
+        """Close what is open."""
+        for writer in self._writers:
+            writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()
+
 
 async def test_without_the_database_links_go_on_and_unsubscribing_is_to_be_repeated(
     serve: Serve, message_id: int, superuser: Connection, dsn_of: Any
@@ -342,23 +350,24 @@ async def test_without_the_database_links_go_on_and_unsubscribing_is_to_be_repea
     gate = Gate(dsn_of("sender"))
     async with raw_server(gate.talk) as port:
         dsn = psycopg.conninfo.make_conninfo(dsn_of("sender"), host="127.0.0.1", port=port, sslmode="disable")
-        run = await serve(dsn)
-        run.site.store._timeout = 0.5
-        run.site.store._pool.timeout = 0.5
-        headers = {"User-Agent": FIREFOX}
-        opened, clicked, shown = await asyncio.gather(
-            run.client.get(link("open", message_id), headers=headers),
-            run.client.get(link("click", message_id, url="https://example.com/"), headers=headers),
-            run.client.get(link("unsubscribe", message_id)),
-        )
-        assert [opened.status_code, clicked.status_code, shown.status_code] == [200, 302, 200]
-        away = await run.client.post(link("unsubscribe", message_id), data=ONE_CLICK)
-        assert (away.status_code, "retry-after" in away.headers) == (503, True)
-        assert (await run.client.get("/health")).status_code == 503
-        assert "dreamlit_database_up{} 0" in (await run.client.get("/metrics")).text
-        assert subscribed(superuser)
-        gate.shut = False
-        await until(lambda: engagement(superuser, "opened") and engagement(superuser, "clicked"))
+        async with running(dsn) as run:
+            run.site.store._timeout = 0.5
+            run.site.store._pool.timeout = 0.5
+            headers = {"User-Agent": FIREFOX}
+            opened, clicked, shown = await asyncio.gather(
+                run.client.get(link("open", message_id), headers=headers),
+                run.client.get(link("click", message_id, url="https://example.com/"), headers=headers),
+                run.client.get(link("unsubscribe", message_id)),
+            )
+            assert [opened.status_code, clicked.status_code, shown.status_code] == [200, 302, 200]
+            away = await run.client.post(link("unsubscribe", message_id), data=ONE_CLICK)
+            assert (away.status_code, "retry-after" in away.headers) == (503, True)
+            assert (await run.client.get("/health")).status_code == 503
+            assert "dreamlit_database_up{} 0" in (await run.client.get("/metrics")).text
+            assert subscribed(superuser)
+            gate.shut = False
+            await until(lambda: engagement(superuser, "opened") and engagement(superuser, "clicked"))
+        await gate.end()
 
 
 async def test_a_full_buffer_drops_the_oldest_and_says_so(serve: Serve, message_id: int) -> None:
@@ -376,8 +385,6 @@ async def test_a_full_buffer_drops_the_oldest_and_says_so(serve: Serve, message_
 async def test_what_is_left_is_written_at_the_end(
     dsn_of: Any, serve: Serve, message_id: int, superuser: Connection
 ) -> None:
-    from tests.serve.conftest import running
-
     async with running(dsn_of("sender")) as run:
         assert run.site.buffer._writer is not None
         run.site.buffer._writer.cancel()
@@ -391,7 +398,7 @@ async def test_one_event_that_the_database_refuses_takes_no_other_with_it(
 ) -> None:
     run = await serve()
     await run.client.get(link("open", message_id))
-    run.site.buffer.add({"provider": "dreamlit", "event_id": "bad", "kind": "opened", "at": "no time at all"})
+    run.site.buffer.add({"provider": "dreamlit", "event_id": "bad", "kind": "nonsense", "at": "2026-01-01"})
     await run.client.get(link("click", message_id, url="https://example.com"))
     await run.written()
     assert value(superuser, "select count(*) from dreamlit.engagement") == 2

@@ -14,7 +14,6 @@ import httpx
 import pytest
 from tests.helpers import value, wait_until
 from tests.serve.conftest import LINK_SECRET, link
-from tests.serve.doors import open_doors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,7 +56,6 @@ def process(log: Path, *words: str) -> Iterator[subprocess.Popen[bytes]]:
 def test_links_are_answered_until_the_process_is_told_to_stop(
     dsn_of: DsnOf, superuser: Connection, message_id: int, tmp_path: Path, command: str
 ) -> None:
-    open_doors(superuser)
     port, log = free_port(), tmp_path / "log"
     words = (
         ["serve", "--port", str(port)]
@@ -81,7 +79,7 @@ def test_links_are_answered_until_the_process_is_told_to_stop(
 
 @pytest.mark.parametrize("command", ["serve", "sender"])
 def test_an_address_that_is_taken_is_one_line_and_a_failure(
-    dsn_of: DsnOf, superuser: Connection, tmp_path: Path, command: str
+    dsn_of: DsnOf, tmp_path: Path, command: str
 ) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

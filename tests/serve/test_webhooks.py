@@ -273,12 +273,20 @@ def count(superuser: Connection) -> int:
     return found
 
 
+@pytest.fixture
+def seventh(superuser: Connection, request: pytest.FixtureRequest) -> int:
+    """The message that the payloads name."""
+    superuser.execute("select setval('dreamlit._message_id_seq', 7, false)")
+    found: int = request.getfixturevalue("message_id")
+    return found
+
+
 # All of them
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 async def test_a_bounce_becomes_an_event_of_its_message(
-    serve: Serve, superuser: Connection, provider: str
+    serve: Serve, superuser: Connection, seventh: int, provider: str
 ) -> None:
     run, _ = await start(serve)
     assert await post(run, provider, SIGNED[provider]()) == 200
@@ -377,7 +385,7 @@ async def test_what_jsonb_cannot_hold_is_taken_out(serve: Serve, superuser: Conn
     [
         resend(key=b"another key of enough bytes"),
         resend(stamp=str(int(time.time()) - 301)),
-        resend(stamp=str(int(time.time()) + 400)),
+        resend(stamp=str(int(time.time()) + 40_000)),
         resend(stamp="now"),
         resend(number=""),
         ({**resend()[0], "svix-id": "msg_2"}, resend()[1]),
