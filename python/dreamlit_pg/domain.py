@@ -113,9 +113,7 @@ def check_domain(
         _spf(resolver, sender),
         *dkim,
         _dmarc(domain, policy_at, policy),
-        _alignment(
-            domain, sender, policy_at, policy, signed=any(check.state != "critical" for check in dkim)
-        ),
+        _alignment(domain, sender, policy_at, policy, signed=any(_is_key(check) for check in dkim)),
     ]
 
 
@@ -244,6 +242,11 @@ def _judge_key(text: str) -> tuple[State, str, str | None]:
         later = "make one of 2048 bits when you next change it"
         return ("critical", found, weak) if bits < 1024 else ("warning", found, later)
     return "ok", found, None
+
+
+def _is_key(check: DomainCheck) -> bool:
+    """Whether a usable key was found, and not just none under the names that were tried."""
+    return check.state != "critical" and not check.name.startswith("*.")
 
 
 def _bits(text: str, kind: str) -> int | None:

@@ -203,6 +203,7 @@ def test_without_a_selector_the_usual_ones_are_tried(ask: Ask) -> None:
     _, checks = ask(changed(dkim=None))
     assert checks["DKIM"]["state"] == "warning"
     assert "--selector" in checks["DKIM"]["mend"]
+    assert (checks["alignment"]["state"], "DKIM" in checks["alignment"]["found"]) == ("warning", False)
 
 
 @pytest.mark.parametrize(
