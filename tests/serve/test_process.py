@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -12,8 +13,11 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from tests.helpers import value, wait_until
+from psycopg.types.json import Jsonb
+from tests.helpers import add_user, value, wait_until, work
 from tests.serve.conftest import LINK_SECRET, link
+
+from dreamlit_sender.links import UNSUBSCRIBE_PLACEHOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,3 +99,39 @@ def test_an_address_that_is_taken_is_one_line_and_a_failure(
     text = log.read_text("utf-8")
     assert f"error: 127.0.0.1:{port} cannot be listened on" in text
     assert "Traceback" not in text
+
+
+def test_one_click_in_a_delivered_email_stops_the_next_one_of_its_topic(
+    dsn_of: DsnOf, admin: Connection, app: Connection, superuser: Connection, message_id: int, tmp_path: Path
+) -> None:
+    port = free_port()
+    admin.execute("select dreamlit.set_topic('news', 'News')")
+    admin.execute("select dreamlit.set_setting('public_url', %s)", [Jsonb(f"http://127.0.0.1:{port}")])
+    words = ["--dsn", dsn_of("sender"), "sender", "--console", "--serve", f"127.0.0.1:{port}"]
+    give_topic(superuser)
+    with process(tmp_path / "first", *words) as running:
+        wait_until(lambda: value(superuser, "select state = 'sent' from dreamlit.messages"))
+        wait_until(lambda: answers(port))
+        printed = (tmp_path / "first").read_text("utf-8")
+        found = re.search(r"<(http://127\.0\.0\.1:\d+/u/[\w.-]+)>", printed)
+        assert found is not None, printed
+        assert "List-Unsubscribe=One-Click" in printed
+        assert f"Stop: {found[1]}" in printed
+        assert httpx.post(found[1], data={"List-Unsubscribe": "One-Click"}).status_code == 200
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(30) == 0
+    add_user(app)
+    work(superuser, 3)
+    give_topic(superuser)
+    with process(tmp_path / "second", *words):
+        wait_until(lambda: value(superuser, "select bool_and(state <> 'queued') from dreamlit.messages"))
+    states = "select array_agg(state order by message_id) from dreamlit.messages"
+    assert value(superuser, states) == ["sent", "suppressed"]
+
+
+def give_topic(superuser: Connection) -> None:
+    superuser.execute(
+        "update dreamlit._messages set content = content || jsonb_build_object('topic', 'news', 'text', %s::text)"
+        " where state = 'queued'",
+        [f"Stop: {UNSUBSCRIBE_PLACEHOLDER}"],
+    )
