@@ -272,7 +272,7 @@ class Lane:
         except NoLinksError as error:
             self._finish(item, Outcome.failed("configuration", code="links", error=str(error)))
             return None
-        return Message(item.message_id, item.attempt, content, Handover(), item.asked_of)
+        return Message(item.message_id, item.attempt, content, Handover(), item.asked_of, item.content)
 
     async def _hand_over(self, messages: Sequence[Message], limit: float) -> tuple[str, str] | None:
         """Let the transport set the outcomes; return the code and the error of what cut it short."""

@@ -40,9 +40,11 @@ class Handover:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One claimed message, rendered and ready to send. `content` is as `dreamlit.claim` gave it.
+    """One claimed message, rendered and ready to send.
 
-    `asked_of` is the provider that may have taken it at an earlier attempt: no other may be asked.
+    `asked_of` is the provider that may have taken it at an earlier attempt: no other may be asked. `stored` is
+    what `dreamlit.claim` gave, where links have changed the content since; it is the same at every attempt,
+    whatever becomes of the secret and the address of the links meanwhile.
     """
 
     message_id: int
@@ -50,6 +52,7 @@ class Message:
     content: Mapping[str, Any]
     handover: Handover = field(default_factory=Handover, compare=False)
     asked_of: str | None = None
+    stored: Mapping[str, Any] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,7 @@ RIGHTS = {
     "tests_monitor": NOBODY,
     **dict.fromkeys(SUPABASE, NOBODY),
 }
-SENDERS_ALONE = FUNCTIONS["dreamlit_sender"] - {"version"}
+SENDERS_ALONE = FUNCTIONS["dreamlit_sender"] - FUNCTIONS["dreamlit_reader"]
 
 Session = Callable[[str], Connection]
 

@@ -13,6 +13,7 @@ from dreamlit_pg.errors import DreamlitError
 from dreamlit_sender.config import Config
 from dreamlit_sender.lane import Lane, LaneOptions
 from dreamlit_sender.links import UNSUBSCRIBE_PLACEHOLDER, Linker
+from dreamlit_sender.providers.http import message_key
 from dreamlit_sender.secret import Redactor, Secret
 
 if TYPE_CHECKING:
@@ -30,8 +31,10 @@ class Recorder(FakeTransport):
     def __init__(self, database: FakeDatabase) -> None:
         super().__init__(database)
         self.texts: list[str] = []
+        self.messages: list[Message] = []
 
     async def deliver(self, message: Message) -> Outcome:
+        self.messages.append(message)
         self.texts.append(str(message.content.get("text")))
         return await super().deliver(message)
 
@@ -79,6 +82,18 @@ async def test_without_secret_or_public_url_the_channel_stops(
     assert transport.texts == []
     assert row.result["fault"] == "configuration"
     assert missing in row.result["error"]
+
+
+async def test_another_secret_between_two_attempts_is_no_reason_to_send_twice() -> None:
+    keys = []
+    for secret in (SECRET, Secret("y" * 40)):
+        database = FakeDatabase()
+        database.public_url = "https://mail.example.com"
+        database.add(1, text=f"Stop: {UNSUBSCRIBE_PLACEHOLDER}", **{"from": "a@example.com"})
+        transport = await run(database, Linker(secret), lambda: set(database.states()) == {"sent"})  # noqa: B023
+        keys.append((message_key(transport.messages[0]), transport.texts[0]))
+    assert keys[0][0] == keys[1][0]
+    assert keys[0][1] != keys[1][1]
 
 
 async def test_the_database_is_not_asked_for_what_no_message_needs() -> None:

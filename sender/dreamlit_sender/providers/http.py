@@ -229,7 +229,8 @@ def message_key(message: Message) -> str:
     The id alone would be the same for two databases that share an account; the content, which is rendered
     once and stored, tells them apart.
     """
-    content = json.dumps(message.content, sort_keys=True, default=str).encode()
+    stored = message.content if message.stored is None else message.stored
+    content = json.dumps(stored, sort_keys=True, default=str).encode()
     return f"dreamlit-{message.message_id}-{hashlib.sha256(content).hexdigest()[:32]}"
 
 
