@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from itertools import count
 from typing import Any
 
 import pytest
+from psycopg import sql
 from psycopg.types.json import Jsonb
 from tests.advance.conftest import Run, run, states
 from tests.helpers import Connection, value
@@ -40,3 +42,45 @@ def topic(admin: Connection) -> str:
     """The topic news."""
     admin.execute("select dreamlit.set_topic('news', 'Our news')")
     return "news"
+
+
+BODY = "<a href='{{ unsubscribe_url }}'>Unsubscribe</a> {{ brand.postal_address if brand is defined }}"
+
+
+def newsletter(step: str = "tell", **more: object) -> dict[str, Any]:
+    """An email of the topic news with all that one needs; None takes a key away."""
+    fields = {
+        "to": "{{ trigger.email }}",
+        "subject": "News",
+        "html": BODY,
+        "topic": "news",
+        **more,
+    }
+    return {"id": step, "email": {key: value for key, value in fields.items() if value is not None}}
+
+
+@pytest.fixture
+def lawful(admin: Connection, superuser: Connection, topic: str) -> None:
+    """What an email of a topic needs: the topic, a public URL and a brand with a postal address."""
+    admin.execute("""select dreamlit.set_setting('public_url', '"https://mail.example.com"')""")
+    set_brand(superuser, {"name": "Ann", "postal_address": "1 Main St, Springfield"})
+
+
+def set_brand(superuser: Connection, brand: dict[str, str]) -> None:
+    """What dreamlit.brand() returns, whatever keeps it."""
+    superuser.execute(
+        sql.SQL(
+            "create or replace function dreamlit.brand() returns jsonb language sql stable"
+            " set search_path = pg_catalog, pg_temp as {}"
+        ).format(sql.Literal(f"select {sql.Literal(json.dumps(brand)).as_string(None)}::jsonb"))
+    )
+
+
+@pytest.fixture
+def post(run: Run, lawful: None) -> Callable[..., None]:
+    """Publishes newsletters and lets messages of them come to the outbox."""
+
+    def post(*steps: dict[str, Any], users: int = 1) -> None:
+        run(*(steps or (newsletter(),)), users=users)
+
+    return post

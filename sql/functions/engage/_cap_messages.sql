@@ -15,7 +15,10 @@ begin
     return;
   end if;
   insert into dreamlit._frequencies (address_hash, last_at)
-  select distinct h.address_hash, dreamlit._now() from unnest(v_hashes) as h(address_hash) order by h.address_hash
+  select distinct h.address_hash, dreamlit._now() from unnest(v_hashes) as h(address_hash)
+  -- Or it would wait for whoever counts there now.
+  where not exists (select from dreamlit._frequencies as f where f.address_hash = h.address_hash)
+  order by h.address_hash
   on conflict on constraint _frequencies_pkey do nothing;
   with asked as (
     select u.message_id, u.address_hash from unnest(v_ids, v_hashes) as u(message_id, address_hash)
