@@ -292,6 +292,7 @@ set local check_function_bodies = off;
 \ir functions/engage/_choose.sql
 \ir functions/engage/_content_marks.sql
 \ir functions/engage/_engage_setting_fault.sql
+\ir functions/engage/_erase_engagement.sql
 \ir functions/engage/_event_time.sql
 \ir functions/engage/_examine_topics.sql
 \ir functions/engage/_forget_events.sql

@@ -20,7 +20,7 @@ from typing import Any
 
 import psycopg
 from psycopg.rows import DictRow, dict_row
-from sqlalchemy import Select, Table, select
+from sqlalchemy import Select, Table, func, select
 from sqlalchemy.dialects.postgresql.psycopg import dialect
 
 from dreamlit_pg import tables
@@ -222,6 +222,24 @@ class Client:
         """Let mail go to an address again; returns whether it was suppressed."""
         return bool(self._value("select dreamlit.unsuppress(%s) as value", address))
 
+    def set_topic(self, name: str, title: str, *, description: str | None = None) -> bool:
+        """Make a topic or give it another title; returns whether it is new. Raises DefinitionError."""
+        return bool(self._value("select dreamlit.set_topic(%s, %s, %s) as value", name, title, description))
+
+    def drop_topic(self, name: str) -> str:
+        """Take away a topic that no published workflow uses. Raises NotFound, WrongState."""
+        return str(self._value("select dreamlit.drop_topic(%s) as value", name))
+
+    def set_preference(
+        self, address: str, topic: str | None, *, subscribed: bool, channel: str | None = None
+    ) -> bool:
+        """Turn a topic (None: everything) on or off for a person; returns whether that changed anything.
+
+        Raises DefinitionError for something that is no address, NotFound for an unknown topic.
+        """
+        query = "select dreamlit.set_preference(%s, %s, %s, %s) as value"
+        return bool(self._value(query, address, topic, subscribed, channel))
+
     def test_alert(self) -> list[int]:
         """Tell the owner that this is a test; returns the messages' ids. Raises WrongState."""
         return list(self._value("select dreamlit.test_alert() as value"))
@@ -317,6 +335,29 @@ class Client:
         return self._read(
             _filtered(tables.attempts, message_id=message_id).order_by(tables.attempts.c.attempt)
         )
+
+    def topics(self) -> list[Row]:
+        """All topics, by name."""
+        return self._read(select(tables.topics).order_by(tables.topics.c.topic))
+
+    def preferences(self, address: str) -> list[Row]:
+        """What a person chose: everything (topic None) first, then each topic. Raises DefinitionError."""
+        return self._rows("select * from dreamlit.preferences(%s)", (address,))
+
+    def engagement(self, *, since: Time = None, limit: int = 100, **filters: Any) -> list[Row]:
+        """What happened to messages, stored since then, by any columns: message_id, kind, recipient."""
+        view = tables.engagement
+        query = _filtered(view, **filters)
+        if since is not None:
+            query = query.where(view.c.recorded_at >= since)
+        return self._read(query.order_by(view.c.recorded_at.desc()).limit(limit))
+
+    def message_stats(self, *, workflow: str | None = None, days: int = 30) -> list[Row]:
+        """What became of messages of so many days, a row a workflow, step, version, day and channel."""
+        view = tables.message_stats
+        query = _filtered(view, workflow=workflow).where(view.c.day > func.current_date() - days)
+        order = (view.c.day.desc(), view.c.workflow, view.c.step, view.c.version.desc(), view.c.channel)
+        return self._read(query.order_by(*order))
 
     def events(self, *, workflow: str | None = None, limit: int = 100) -> list[Row]:
         """What was captured, waiting and taken."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, DateTime, Integer, MetaData, Numeric, String, Table
+from sqlalchemy import BigInteger, Boolean, Column, Date, DateTime, Integer, MetaData, Numeric, String, Table
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.types import TypeEngine
 
@@ -106,6 +106,7 @@ messages = _view(
     created_at=_TIME,
     settled_at=_TIME,
     content=JSONB,
+    topic=String,
 )
 attempts = _view(
     "attempts",
@@ -162,4 +163,54 @@ activity = _view(
     attempt=Integer,
     seconds=Numeric,
     detail=String,
+)
+topics = _view(
+    "topics",
+    topic=String,
+    title=String,
+    description=String,
+    workflows=ARRAY(String),
+    unsubscribed=BigInteger,
+    created_at=_TIME,
+    changed_at=_TIME,
+)
+engagement = _view(
+    "engagement",
+    at=_TIME,
+    kind=String,
+    message_id=BigInteger,
+    workflow=String,
+    step=String,
+    version=Integer,
+    channel=String,
+    topic=String,
+    recipient=String,
+    bounce=String,
+    machine=Boolean,
+    url=String,
+    user_agent=String,
+    provider=String,
+    event_id=String,
+    provider_id=String,
+    recorded_at=_TIME,
+    raw=JSONB,
+)
+message_stats = _view(
+    "message_stats",
+    workflow=String,
+    step=String,
+    version=Integer,
+    day=Date,
+    channel=String,
+    sent=BigInteger,
+    delivered=BigInteger,
+    bounced=BigInteger,
+    complained=BigInteger,
+    opened=BigInteger,
+    opened_by_machine=BigInteger,
+    clicked=BigInteger,
+    unsubscribed=BigInteger,
+    clicked_by_machine=BigInteger,
+    suppressed=BigInteger,
+    failed=BigInteger,
 )

@@ -96,6 +96,8 @@ def test_after_erasing_nothing_is_left(
         "tasks": [],
         "messages": [],
         "events": [],
+        "engagement": [],
+        "preferences": [],
         "suppression": None,
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dreamlit_cli.commands import (
     bulk,
+    engagement,
     installation,
     logs,
     messages,
@@ -23,5 +24,6 @@ ALL = (
     *bulk.ALL,
     *logs.ALL,
     *people.ALL,
+    *engagement.ALL,
     *sender.ALL,
 )

@@ -10,7 +10,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     left(e.value ->> 'provider_id', 500), dreamlit._mailbox(left(e.value ->> 'recipient', 1000)),
     case when e.value ->> 'kind' = 'bounced' then coalesce(e.value ->> 'bounce', 'soft') end,
     coalesce(e.value -> 'machine' = 'true', false), left(e.value ->> 'url', 2000), left(e.value ->> 'user_agent', 500),
-    case when length((e.value -> 'raw')::text) <= 100000 then nullif(e.value -> 'raw', 'null') else '{"too_large": true}' end
+    case when length((e.value -> 'raw')::text) > 100000 then '{"too_large": true}' else nullif(e.value -> 'raw', 'null') end
   from jsonb_array_elements(p_events) as e
   cross join lateral (select sha256(convert_to(concat_ws(E'\n', e.value ->> 'provider', e.value ->> 'event_id'), 'UTF8')) as event_hash) as h
   order by h.event_hash;

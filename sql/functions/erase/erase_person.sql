@@ -16,6 +16,9 @@ begin
   what := 'open tasks skipped';
   erased := dreamlit._erase_open_tasks(v_mentions);
   return next;
+  what := 'engagement';
+  erased := dreamlit._erase_engagement($1, v_runs, v_mentions);
+  return next;
   return query select * from dreamlit._erase_history(v_runs, v_mentions);
   update dreamlit._suppressions as s set address = null where s.address_hash = dreamlit._address_hash($1);
   perform dreamlit._audit('erase person');
@@ -27,7 +30,7 @@ end;
 $$;
 comment on function dreamlit.erase_person(text) is
   'Erases a person by address: events, payloads, items, bodies and errors that mention it, in open and past runs; runs that it '
-  'started are cancelled. Counts, times and states stay, and so does a suppression, as a salted hash. Returns what was erased and '
+  'started are cancelled. Counts, times and states stay, and so do a suppression and what the person chose, under a salted hash. Returns what was erased and '
   'how many of each. A delivery that a sender has begun cannot be called back; the last row counts them. Reads the whole history. '
   'Raises DL001 for something that is no address.';
 grant execute on function dreamlit.erase_person(text) to dreamlit_admin;

@@ -18,12 +18,17 @@ begin
     'events', (select coalesce(jsonb_agg(jsonb_build_object('workflow', e.workflow, 'operation', e.operation, 'occurred_at', e.occurred_at,
         'payload', e.payload, 'ignored_because', e.ignored_because)), '[]')
       from dreamlit.event_log as e where e.run_id is null and e.payload::text ~* v_mentions),
+    'engagement', (select coalesce(jsonb_agg(to_jsonb(e) order by e.recorded_at), '[]')
+      from dreamlit.engagement as e where concat_ws(' ', e.recipient, e.url, e.raw) ~* v_mentions),
+    'preferences', (select coalesce(jsonb_agg(jsonb_build_object('topic', p.topic, 'channel', p.channel, 'subscribed', p.subscribed,
+        'changed_at', p.changed_at, 'via', p.via) order by p.topic, p.channel), '[]')
+      from dreamlit._preferences as p where p.address_hash = dreamlit._address_hash($1)),
     'suppression', (select jsonb_build_object('reason', s.reason, 'suppressed_at', s.suppressed_at)
       from dreamlit._suppressions as s where s.address_hash = dreamlit._address_hash($1)));
 end;
 $$;
 comment on function dreamlit.export_person(text) is
   'Returns everything that the engine keeps about an address, as JSON: runs and waiting or ignored events whose payload mentions it, '
-  'tasks, messages with their content and attempts, and whether it is suppressed. Reads the whole history. Raises DL001 for '
+  'tasks, messages with their content and attempts, what happened to them, what the person chose, and whether it is suppressed. Reads the whole history. Raises DL001 for '
   'something that is no address.';
 grant execute on function dreamlit.export_person(text) to dreamlit_admin;
