@@ -97,8 +97,8 @@ class SlackConfig:
 class Config:
     """All that the sender needs to know. Times are in seconds; `lease` None leaves it to the database.
 
-    E-mail goes by `provider` if there is one, else by `smtp`, and by `fallback` while that is out. `serve` is where
-    this process listens for HTTP.
+    E-mail goes by `provider` if there is one, else by `smtp`, and by `fallback` while that is out.
+    `serve` is where this process listens for HTTP.
     """
 
     dsn: Secret

@@ -42,9 +42,9 @@ class Handover:
 class Message:
     """One claimed message, rendered and ready to send.
 
-    `asked_of` is the provider that may have taken it at an earlier attempt: no other may be asked. `stored` is
-    what `dreamlit.claim` gave, where links have changed the content since; it is the same at every attempt,
-    whatever becomes of the secret and the address of the links meanwhile.
+    `asked_of` is the provider that may have taken it at an earlier attempt: no other may be asked. `stored`
+    is what `dreamlit.claim` gave, where links have changed the content since; it is the same at every
+    attempt, whatever becomes of the secret and the address of the links meanwhile.
     """
 
     message_id: int

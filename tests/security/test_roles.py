@@ -463,5 +463,6 @@ def test_a_publisher_is_granted_to_enqueue_and_nothing_else(
         "dreamlit USAGE",
         "dreamlit._enqueue(bigint,text,jsonb) EXECUTE",
         "dreamlit._readable(anyelement) EXECUTE",
+        "dreamlit._same_names(oid,integer[],name[]) EXECUTE",
         "dreamlit_workflows USAGE",
     ]
