@@ -302,3 +302,13 @@ def test_only_on_purpose_is_it_lifted(hear: Hear, admin: Connection, superuser: 
     assert _suppressed(superuser) == {"a@x.org": "complaint"}
     assert value(admin, "select dreamlit.unsuppress('a@x.org')") is True
     assert _suppressed(superuser) == {}
+
+
+def test_one_call_with_several_reasons_suppresses_each_address_once(
+    hear: Hear, superuser: Connection
+) -> None:
+    hard = event("bounced", bounce="hard", recipient="B <b@x.org>")
+    hear(hard, event("complained", recipient="a@x.org"), event("complained", recipient="b@x.org"))
+    assert _suppressed(superuser) == {"a@x.org": "complaint", "b@x.org": "complaint"}
+    (line,) = rows(superuser, "select detail from dreamlit._audit_log where action = 'suppress'")
+    assert line["detail"] == {"reason": "complaint", "addresses": 2}

@@ -19,6 +19,8 @@ DOORS = {
     "select dreamlit.set_sandbox('hello', true)": ["enter sandbox"],
     "select dreamlit.redirect('hello', 'me@example.com')": ["redirect"],
     "select dreamlit.suppress('user1@example.com', 'user1@example.com asked for it')": ["suppress"],
+    "select dreamlit.set_topic('news', 'Write to news@example.com')": ["set topic"],
+    "select dreamlit.set_preference('user1@example.com', null, false)": ["set preference"],
     "select dreamlit.erase_person('user1@example.com')": ["cancel run", "erase person"],
     "select dreamlit.set_setting('alert_email', '\"ops@example.com\"')": ["set setting"],
 }

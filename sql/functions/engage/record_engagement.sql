@@ -11,15 +11,17 @@ begin
     perform pg_advisory_xact_lock(hashtext('dreamlit'), hashtext('soft_bounces'));
   end if;
   v_new := dreamlit._record_engagement($1);
-  perform dreamlit._suppress_addresses(array(
-    select e.value ->> 'address' from jsonb_array_elements(v_new) as e where e.value ->> 'kind' = 'complained'), 'complaint');
-  perform dreamlit._suppress_addresses(array(
-    select e.value ->> 'address' from jsonb_array_elements(v_new) as e where e.value ->> 'bounce' = 'hard'), 'hard bounce');
-  perform dreamlit._suppress_addresses(dreamlit._soft_bouncers(array(
-    select e.value ->> 'address' from jsonb_array_elements(v_new) as e where e.value ->> 'bounce' = 'soft')), 'soft bounces');
+  perform dreamlit._suppress_addresses(array_agg(b.address), array_agg(b.reason))
+  from (
+    select e.value ->> 'address', case e.value ->> 'kind' when 'complained' then 'complaint' else 'hard bounce' end
+    from jsonb_array_elements(v_new) as e where e.value ->> 'kind' = 'complained' or e.value ->> 'bounce' = 'hard'
+    union all
+    select s.address, 'soft bounces' from unnest(dreamlit._soft_bouncers(array(
+      select e.value ->> 'address' from jsonb_array_elements(v_new) as e where e.value ->> 'bounce' = 'soft'))) as s(address)
+  ) as b(address, reason);
   perform dreamlit._choose(e.value ->> 'address', coalesce(e.value ->> 'topic', '*'), '*', false, 'provider', (e.value -> 'erased')::boolean)
   from jsonb_array_elements(v_new) as e where e.value ->> 'kind' = 'unsubscribed' and dreamlit._is_address(e.value ->> 'address')
-  order by dreamlit._address_hash(e.value ->> 'address'), e.value ->> 'topic';
+  order by dreamlit._address_hash(e.value ->> 'address'), coalesce(e.value ->> 'topic', '*');
   return jsonb_array_length(v_new);
 end;
 $$;
