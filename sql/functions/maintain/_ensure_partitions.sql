@@ -1,5 +1,5 @@
--- A week ahead, in UTC days; the newest table stands for all when there is nothing to do. A table is made alone and then attached, which takes no lock that readers or writers of the parent
--- would feel.
+-- A week ahead, in UTC days; the newest table stands for all when there is nothing to do. A table is made alone and then
+-- attached, which takes no lock that readers or writers of the parent would feel.
 create or replace function dreamlit._ensure_partitions() returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
