@@ -17,6 +17,7 @@ set local check_function_bodies = off;
 \ir release.sql
 \ir tables/_migrations.sql
 \ir tables/_settings.sql
+\ir tables/_brand.sql
 \ir tables/_workflows.sql
 \ir tables/_versions.sql
 \ir tables/_detached_versions.sql
@@ -242,6 +243,7 @@ set local check_function_bodies = off;
 \ir functions/render/_render.sql
 \ir functions/render/_template_files.sql
 \ir functions/render/_template_references.sql
+\ir functions/render/_templates.sql
 
 \ir functions/outbox/_address.sql
 \ir functions/outbox/_mailbox.sql
@@ -303,7 +305,6 @@ set local check_function_bodies = off;
 \ir functions/engage/_note_unsubscribed.sql
 \ir functions/engage/_objection.sql
 \ir functions/engage/_own_choice.sql
-\ir functions/engage/_postal_address.sql
 \ir functions/engage/_quiet_until.sql
 \ir functions/engage/_read_engagement.sql
 \ir functions/engage/_record_engagement.sql
@@ -321,6 +322,7 @@ set local check_function_bodies = off;
 \ir functions/engage/unsubscribe.sql
 
 \ir functions/operate/_audit.sql
+\ir functions/operate/_brand_defaults.sql
 \ir functions/operate/_cancel_messages.sql
 \ir functions/operate/_cancel_runs.sql
 \ir functions/operate/_cancel_tasks.sql
@@ -332,6 +334,7 @@ set local check_function_bodies = off;
 \ir functions/operate/_examine_triggers.sql
 \ir functions/operate/_examine_old_versions.sql
 \ir functions/operate/_examine_workflows.sql
+\ir functions/operate/_check_brand.sql
 \ir functions/operate/_finished_state.sql
 \ir functions/operate/_follows_rename.sql
 \ir functions/operate/_held.sql
@@ -347,6 +350,7 @@ set local check_function_bodies = off;
 \ir functions/operate/_setting_fault.sql
 \ir functions/operate/_take_held.sql
 \ir functions/operate/_version_of.sql
+\ir functions/operate/brand.sql
 \ir functions/operate/cancel_run.sql
 \ir functions/operate/cancel_runs.sql
 \ir functions/operate/discard.sql
@@ -362,6 +366,7 @@ set local check_function_bodies = off;
 \ir functions/operate/run_log.sql
 \ir functions/operate/set_rate.sql
 \ir functions/operate/set_sandbox.sql
+\ir functions/operate/set_brand.sql
 \ir functions/operate/set_setting.sql
 \ir functions/operate/settings.sql
 \ir functions/operate/steps.sql

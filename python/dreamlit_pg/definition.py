@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from dreamlit_pg import rendering
+from dreamlit_pg import rendering, writing
 from dreamlit_pg.errors import DefinitionError, Fault
 
 CHANNELS = ("email", "slack")
@@ -307,12 +307,21 @@ def _template_files(path: Path, document: dict[str, Any]) -> dict[str, str]:
             faults.extend(fault for fault in exc.faults if fault not in faults)
             continue
         if text is not None:
+            text = _prepared(path, name, text, folder)
             files[name] = text
             # It may be missing on purpose ("ignore missing", a list of choices): references() judges.
             wanted.extend((f"{path}: {name}", other, False) for other in rendering.linked_files(text))
     if faults:
         raise _gathered(faults)
     return dict(sorted(files.items()))
+
+
+def _prepared(path: Path, name: str, text: str, folder: _Folder) -> str:
+    place = f"{path}: {name}"
+    try:
+        return writing.prepare(name, text, lambda other: folder.read(other, place))
+    except writing.WritingError as exc:
+        raise _error(place, str(exc), exc.hint) from exc
 
 
 def _named_files(path: Path, document: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
@@ -322,7 +331,7 @@ def _named_files(path: Path, document: dict[str, Any]) -> Iterator[tuple[str, st
         name = templates.get("template") if channel == "email" else None
         if isinstance(name, str):
             yield f"{place}.template", name, True
-            if name.lower().endswith((".html", ".htm")) and templates.get("text") is None:
+            if name.lower().endswith(writing.HTML_ENDINGS) and templates.get("text") is None:
                 yield f"{place}.text", name.rpartition(".")[0] + ".txt", False
         for text in _texts({key: value for key, value in templates.items() if key != "template"}):
             for linked in rendering.linked_files(text):

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from itertools import count
 from typing import Any
 
 import pytest
-from psycopg import sql
 from psycopg.types.json import Jsonb
 from tests.advance.conftest import Run, run, states
 from tests.helpers import Connection, value
@@ -44,7 +42,7 @@ def topic(admin: Connection) -> str:
     return "news"
 
 
-BODY = "<a href='{{ unsubscribe_url }}'>Unsubscribe</a> {{ brand.postal_address if brand is defined }}"
+BODY = "<a href='{{ unsubscribe_url }}'>Unsubscribe</a> {{ brand.postal_address }}"
 
 
 def newsletter(step: str = "tell", **more: object) -> dict[str, Any]:
@@ -67,13 +65,7 @@ def lawful(admin: Connection, superuser: Connection, topic: str) -> None:
 
 
 def set_brand(superuser: Connection, brand: dict[str, str]) -> None:
-    """What dreamlit.brand() returns, whatever keeps it."""
-    superuser.execute(
-        sql.SQL(
-            "create or replace function dreamlit.brand() returns jsonb language sql stable"
-            " set search_path = pg_catalog, pg_temp as {}"
-        ).format(sql.Literal(f"select {sql.Literal(json.dumps(brand)).as_string(None)}::jsonb"))
-    )
+    superuser.execute("select dreamlit.set_brand(%s)", [Jsonb(brand)])
 
 
 @pytest.fixture

@@ -42,15 +42,16 @@ def render_batch(
             fault = fault_of(None, exc)
         else:
             watch.seconds = ITEM_SECONDS
-            return [_rendered(message, context, watch) for context in contexts]
+            constants = {**GLOBALS, **PLACEHOLDERS, "brand": templates.get("brand") or {}}
+            return [_rendered(message, {**constants, **context}, watch) for context in contexts]
         return [{"error": dict(fault.error)} for _ in contexts]
 
 
-def _rendered(message: Email | Slack, context: Mapping[str, Any], watch: Watch) -> dict[str, Any]:
+def _rendered(message: Email | Slack, variables: dict[str, Any], watch: Watch) -> dict[str, Any]:
     try:
         watch.item += 1
         METER.reset()
-        return {"content": message.content({**GLOBALS, **PLACEHOLDERS, **context})}
+        return {"content": message.content(variables)}
     except DeadlineError:
         fault = _late(watch)
         watch.punish()

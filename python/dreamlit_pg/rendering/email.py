@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from markupsafe import escape
+
 from .addresses import addresses
 from .faults import FaultError, RefusedError
 from .fields import Compiler, Field, Finish, finish_body
@@ -20,6 +22,14 @@ _OWN_HEADERS = frozenset(
         *("content-type", "content-transfer-encoding", "content-disposition", "return-path", "received"),
     }
 )
+
+
+_BODY = re.compile(r"<body\b[^>]*>", re.IGNORECASE)
+_HIDDEN = (
+    "display:none;font-size:1px;line-height:1px;max-height:0;max-width:0;"
+    "opacity:0;overflow:hidden;mso-hide:all"
+)
+_FILLING = "&#847;&zwnj;&nbsp;" * 80
 
 
 def _recipients(text: str) -> list[str]:
@@ -47,6 +57,10 @@ def _timezone(text: str) -> str | None:
     return one_line(text, "timezone")[:60] or None
 
 
+def _preheader(text: str) -> str:
+    return one_line(text, "preheader")[:500]
+
+
 _ONE_LINE = {
     "to": ("address", _recipients),
     "cc": ("address", addresses),
@@ -55,6 +69,7 @@ _ONE_LINE = {
     "from": ("address", _sender),
     "subject": ("text", _subject),
     "timezone": ("text", _timezone),
+    "preheader": ("text", _preheader),
 }
 
 
@@ -126,8 +141,30 @@ class Email:
         }
         for key, field in self._fields.items():
             content[key] = field.value(variables)
+        _add_brand(content, variables["brand"])
+        preheader = content.pop("preheader", None)
+        if preheader and content["html"] is not None:
+            content["html"] = _with_preheader(content["html"], preheader)
         content["headers"] = {name: field.value(variables) for name, field in self._headers.items()}
         return content
+
+
+def _add_brand(content: dict[str, Any], brand: Mapping[str, Any]) -> None:
+    """What the email leaves open comes from the brand."""
+    for key, finish in (("from", _sender), ("reply_to", addresses)):
+        if not content[key] and brand.get(key):
+            try:
+                content[key] = finish(str(brand[key]))
+            except RefusedError as exc:
+                raise FaultError(key, "address", f"the brand's {key}: {exc}") from None
+
+
+def _with_preheader(html: str, preheader: str) -> str:
+    """Hidden at the start of the body; what follows it keeps the body's own text out of the inbox's list."""
+    shown = f'<div style="{_HIDDEN}">{escape(preheader)}{_FILLING}</div>'
+    body = _BODY.search(html)
+    place = body.end() if body else 0
+    return html[:place] + shown + html[place:]
 
 
 def _as_list(value: Any) -> Any:

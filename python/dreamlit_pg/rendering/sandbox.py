@@ -155,7 +155,7 @@ def concatenated(chunks: Iterable[str]) -> str:
 def _escapes(template_kind: str, name: str | None) -> bool:
     if template_kind == "slack":
         return True  # macros and blocks come back as markup; the finalizer has done Slack's own escaping
-    return name is not None and (name == "<html>" or name.lower().endswith((".html", ".htm")))
+    return name is not None and (name == "<html>" or name.lower().endswith((".html", ".htm", ".mjml")))
 
 
 def _finalize_slack(value: Any) -> Markup:

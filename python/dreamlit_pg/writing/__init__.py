@@ -3,6 +3,8 @@
 The database and the renderers see HTML with Jinja in it, and know nothing of either.
 """
 
+from __future__ import annotations
+
 from dreamlit_pg.writing.files import HTML_ENDINGS, prepare
 from dreamlit_pg.writing.tokens import WritingError
 

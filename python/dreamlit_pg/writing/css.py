@@ -13,10 +13,10 @@ _DOCUMENT = re.compile(r"<html\b", re.IGNORECASE)
 
 
 def inline(source: str) -> str:
-    """Return an HTML template with its CSS in style attributes too; <style> stays, for media queries and dark mode.
+    """Return an HTML template with its CSS in style attributes too.
 
-    A part of a document, or one without <style>, is returned as it is. Nothing is loaded from anywhere.
-    Raises WritingError.
+    <style> stays, for media queries and dark mode. A part of a document, or one without <style>, is returned
+    as it is. Nothing is loaded from anywhere. Raises WritingError.
     """
     if not _STYLE.search(source) or not _DOCUMENT.search(source):
         return source

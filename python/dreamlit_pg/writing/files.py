@@ -10,10 +10,10 @@ HTML_ENDINGS = (".html", ".htm", ".mjml")
 
 
 def prepare(name: str, text: str, read: Callable[[str], str]) -> str:
-    """Return what is published of a template file: HTML of MJML, with its CSS inlined; other files as they are.
+    """Return what is published of a template file: HTML of MJML, CSS inlined; other files as they are.
 
-    `read` gives the files that the MJML includes, and raises DefinitionError for one that is not there. Raises
-    WritingError for a file that does not compile.
+    `read` gives the files that the MJML includes, and raises DefinitionError for one that is not there.
+    Raises WritingError for a file that does not compile.
     """
     ending = name.lower()
     if ending.endswith(".mjml"):

@@ -11,8 +11,10 @@ from dreamlit_pg.writing.tokens import Tokens, WritingError
 
 # Elements that hold other elements: text among those must stand in mj-raw. All others hold HTML or text.
 _STRUCTURE = frozenset(
-    "mjml mj-head mj-body mj-section mj-column mj-wrapper mj-group mj-hero mj-navbar mj-social mj-accordion"
-    " mj-accordion-element mj-attributes mj-carousel".split()
+    {
+        *("mjml", "mj-head", "mj-body", "mj-section", "mj-column", "mj-wrapper", "mj-group", "mj-hero"),
+        *("mj-navbar", "mj-social", "mj-accordion", "mj-accordion-element", "mj-attributes", "mj-carousel"),
+    }
 )
 _TAG = re.compile(r"<!--.*?-->|<(/?)(mjml|mj-[a-z-]+)\b[^>]*?(/?)>", re.DOTALL)
 _INCLUDE = re.compile(r"""<mj-include\s+path\s*=\s*(?:"([^"]*)"|'([^']*)')\s*(?:/>|>\s*</mj-include\s*>)""")
@@ -29,12 +31,16 @@ def to_html(source: str, read: Read) -> str:
     """
     source = _with_includes(source, read)
     if re.search(r"\{%-?\s*extends\b", source):
-        raise WritingError("MJML cannot extend a Jinja layout", hint='put shared parts into <mj-include path="…" />')
+        raise WritingError(
+            "MJML cannot extend a Jinja layout", hint='put shared parts into <mj-include path="…" />'
+        )
     tokens = Tokens(source)
     try:
         compiled = mjml2html(_with_raw(tokens))
     except (ValueError, OSError) as error:
-        raise WritingError(f"it is no MJML: {error}", hint="https://documentation.mjml.io names the elements") from error
+        raise WritingError(
+            f"it is no MJML: {error}", hint="https://documentation.mjml.io names the elements"
+        ) from error
     return tokens.restored(compiled)
 
 
@@ -44,7 +50,9 @@ def _with_includes(source: str, read: Read) -> str:
         source, count = _INCLUDE.subn(lambda match: read((match[1] or match[2]).removeprefix("./")), source)
         if not count:
             return source
-    raise WritingError(f"mj-include goes on for more than {_MOST_INCLUDES} levels", hint="a file may not include itself")
+    raise WritingError(
+        f"mj-include goes on for more than {_MOST_INCLUDES} levels", hint="a file may not include itself"
+    )
 
 
 def _with_raw(tokens: Tokens) -> str:

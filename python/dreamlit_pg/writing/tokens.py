@@ -1,7 +1,7 @@
 """Jinja in markup: put away before a compiler of markup sees it, and put back afterwards.
 
-A token is a word that neither MJML nor CSS nor HTML changes. Where the markup takes no text (between the rows of a
-table, say), an HTML parser would move a word elsewhere, so there it stands as a comment.
+A token is a word that neither MJML nor CSS nor HTML changes. Where the markup takes no text
+(between the rows of a table, say), an HTML parser would move a word elsewhere: there it stands as a comment.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from dreamlit_pg.errors import DreamlitError
 
 _JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
-# What holds no comments of its own: comments (Outlook's conditions), styles, titles, tags with their attributes.
+# What holds no comments of its own: comments (Outlook's conditions), styles, titles, tags with attributes.
 _NO_COMMENTS = re.compile(
     r"<!--.*?-->|<!\[.*?\]>|<(style|script|title|textarea|mj-style|mj-title|mj-preview)\b.*?</\1\s*>|<[!/a-zA-Z][^>]*>",
     re.DOTALL | re.IGNORECASE,
@@ -23,7 +23,7 @@ class WritingError(DreamlitError):
 
 
 class Tokens:
-    """The Jinja of one text. `text` has tokens in its place; `restored` gives what a compiler made of it back."""
+    """The Jinja of one text: `text` has tokens in its place, `restored` puts it back."""
 
     def __init__(self, source: str) -> None:
         self._word = "jinja"

@@ -19,7 +19,7 @@ begin
     return;
   elsif dreamlit._renderer() = 'database' then
     perform dreamlit._post_messages(p_step, v_task_ids, dreamlit._render(
-      p_step.kind, p_step.settings -> 'templates', dreamlit._template_files(p_step.version_id), to_jsonb(v_items)));
+      p_step.kind, dreamlit._templates(p_step.settings), dreamlit._template_files(p_step.version_id), to_jsonb(v_items)));
   else
     perform dreamlit._request_rendering(v_task_ids);
   end if;

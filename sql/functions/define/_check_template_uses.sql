@@ -10,7 +10,17 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   select format('%s.%s', p_place, r.value ->> 'field'), format('nothing here is called %s', r.value #>> '{path,0}'),
     dreamlit._did_you_mean(r.value #>> '{path,0}', array(select s.value ->> 'alias' from jsonb_array_elements(p_scope) as s))
   from jsonb_array_elements(p_references) as r
-  where r.value ? 'path' and r.value #>> '{path,0}' not in ('brand', 'unsubscribe_url', 'preferences_url') and not exists (select from jsonb_array_elements(p_scope) as s where s.value ->> 'alias' = r.value #>> '{path,0}')
+  where r.value ? 'path' and r.value #>> '{path,0}' not in ('brand', 'unsubscribe_url', 'preferences_url')
+    and not exists (select from jsonb_array_elements(p_scope) as s where s.value ->> 'alias' = r.value #>> '{path,0}')
+  union all
+  select format('%s.%s', p_place, r.value ->> 'field'), format('the brand has no %s', substr(b.path, 7)),
+    dreamlit._did_you_mean(substr(b.path, 7), array(select k.key from jsonb_object_keys(dreamlit._brand_defaults() #> (b.parts[:cardinality(b.parts) - 1])) as k(key)))
+  from jsonb_array_elements(p_references) as r
+  cross join lateral (
+    select array(select p.value from jsonb_array_elements_text(r.value -> 'path') with ordinality as p(value, n) where p.n between 2 and 3 order by p.n) as parts) as v
+  cross join lateral (select v.parts, array_to_string('brand'::text || v.parts, '.') as path) as b
+  where r.value #>> '{path,0}' = 'brand' and v.parts <> '{}' and not exists (select from jsonb_array_elements(p_scope) as s where s.value ->> 'alias' = 'brand')
+    and dreamlit._brand_defaults() #> v.parts is null
   union all
   select format('%s.%s', p_place, r.value ->> 'field'),
     format('%s.%s: the step %s has no column %s', r.value #>> '{path,0}', r.value #>> '{path,1}', r.value #>> '{path,0}', r.value #>> '{path,1}'),

@@ -31,7 +31,7 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   union all
   select b.place, 'the brand has no postal address', 'set it: dreamlit.set_brand, key postal_address'
   from bodies as b
-  where b.names && array['brand.postal_address'] and coalesce(btrim(dreamlit._postal_address()), '') = ''
+  where b.names && array['brand.postal_address'] and dreamlit.brand() ->> 'postal_address' is null
   union all
   select e.place || '.topic', 'public_url is not set, so nobody could unsubscribe',
     'let dreamlit serve be reached from outside and say where: select dreamlit.set_setting(''public_url'', ''"https://mail.example.com"'')'

@@ -11,8 +11,8 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     'select dreamlit.set_setting(''public_url'', ''"https://mail.example.com"'')'
   from uses as u
   union all
-  select 'postal address', case when coalesce(btrim(dreamlit._postal_address()), '') = '' then 'critical' else 'ok' end,
-    case when coalesce(btrim(dreamlit._postal_address()), '') = '' then format('the brand has none; %s must show one', u.workflows) else 'the brand has one' end,
+  select 'postal address', case when dreamlit.brand() ->> 'postal_address' is null then 'critical' else 'ok' end,
+    case when dreamlit.brand() ->> 'postal_address' is null then format('the brand has none; %s must show one', u.workflows) else 'the brand has one' end,
     'set the brand''s postal_address: dreamlit.set_brand'
   from uses as u
   union all

@@ -22,7 +22,7 @@ begin
     select l.message_id, l.attempt,
       jsonb_build_object('step_id', s.step_id, 'channel', s.kind, 'context', r.payload || coalesce(t.item, '{}')),
       case when row_number() over (partition by s.step_id order by l.message_id) = 1
-        then jsonb_build_object('templates', s.settings -> 'templates', 'files', dreamlit._template_files(s.version_id)) end,
+        then jsonb_build_object('templates', dreamlit._templates(s.settings), 'files', dreamlit._template_files(s.version_id)) end,
       l.lease_until
     from unnest(v_leased) as l
     join dreamlit._tasks as t on t.task_id = (l.content -> 'task_id')::bigint and t.state = 'rendering'

@@ -43,6 +43,7 @@ begin
     exit when v_left <= 0;
     if $1 = 'render' then
       return query select r.*, null::text from dreamlit._claim_renderings(v_left, v_lease, $2) as r;
+      get diagnostics v_rows = row_count;
     else
       select * into v_claimed from dreamlit._claim_messages(v_queue, case when v_paced then 1000 else v_left end, v_lease, $2);
       if v_paced then
@@ -52,14 +53,14 @@ begin
       v_suppressed := v_suppressed || v_claimed.suppressed;
       v_reasons := v_reasons || v_claimed.reasons;
       v_expired := coalesce(v_expired || v_claimed.expired, v_claimed.expired, v_expired);
+      v_rows := coalesce(cardinality(v_claimed.claimed), 0);
       if v_cap is null then
         return query select c.message_id, c.attempt, c.content, null::jsonb, c.lease_until, c.asked_of from unnest(v_claimed.claimed) as c;
       else
         v_counting := v_counting || v_claimed.claimed;
       end if;
     end if;
-    get diagnostics v_rows = row_count;
-    v_left := v_left - case when v_cap is null then v_rows else coalesce(cardinality(v_claimed.claimed), 0) end;
+    v_left := v_left - v_rows;
   end loop;
   if v_quantity > v_left then
     perform dreamlit._take_tokens(v_buckets, v_quantity - v_left);
