@@ -20,6 +20,7 @@ from typing import Any
 
 import psycopg
 from psycopg.rows import DictRow, dict_row
+from psycopg.types.json import Jsonb
 from sqlalchemy import Select, Table, func, select
 from sqlalchemy.dialects.postgresql.psycopg import dialect
 
@@ -221,6 +222,14 @@ class Client:
     def unsuppress(self, address: str) -> bool:
         """Let mail go to an address again; returns whether it was suppressed."""
         return bool(self._value("select dreamlit.unsuppress(%s) as value", address))
+
+    def brand(self) -> Row:
+        """What templates know as brand, every key of it."""
+        return dict(self._value("select dreamlit.brand() as value"))
+
+    def set_brand(self, brand: Row) -> Row:
+        """Replace the brand; returns it with its defaults. Raises DefinitionError for what it cannot be."""
+        return dict(self._value("select dreamlit.set_brand(%s) as value", Jsonb(brand)))
 
     def set_topic(self, name: str, title: str, *, description: str | None = None) -> bool:
         """Make a topic or give it another title; returns whether it is new. Raises DefinitionError."""

@@ -55,6 +55,16 @@ def read_workflow(path: str | Path) -> Definition:
     return Definition(name=name if isinstance(name, str) else path.stem, path=path, document=document)
 
 
+def read_mapping(path: str | Path) -> dict[str, Any]:
+    """Read one YAML file that holds a mapping. Raises DefinitionError with the place in the file."""
+    path = Path(path)
+    document = _parsed(path, _read_text(path, path.name))
+    if not isinstance(document, dict):
+        raise _error(str(path), "the file holds no mapping", "write name: value, a line each")
+    _check_values(path, document, "")
+    return document
+
+
 def read_folder(path: str | Path) -> list[Definition]:
     """Read every ``*.yaml`` and ``*.yml`` in a folder (not below it), in the order of their names.
 

@@ -33,11 +33,11 @@ FUNCTIONS = {
     "dreamlit_sender": {
         *("claim", "report", "tick", "version"),
         *("record_engagement", "unsubscribe", "message_preferences", "set_message_preferences"),
-        *("public_url", "metrics"),
+        *("public_url", "metrics", "brand"),
     },
     "dreamlit_reader": {
         *("version", "settings", "steps", "triggers", "run_log", "version_diff", "preferences"),
-        *("public_url", "metrics"),
+        *("public_url", "metrics", "brand"),
     },
 }
 """What a role may call that is public. dreamlit_admin may call everything else that is."""

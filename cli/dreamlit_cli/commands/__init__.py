@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dreamlit_cli.commands import (
+    brand,
     bulk,
     engagement,
     installation,
@@ -24,6 +25,7 @@ ALL = (
     *bulk.ALL,
     *logs.ALL,
     *people.ALL,
+    *brand.ALL,
     *engagement.ALL,
     *sender.ALL,
 )
