@@ -17,6 +17,7 @@ import yaml
 
 from dreamlit_pg import rendering, writing
 from dreamlit_pg.errors import DefinitionError, Fault
+from dreamlit_pg.writing.faults import WritingError
 
 CHANNELS = ("email", "slack")
 ENDINGS = (".yaml", ".yml")
@@ -317,21 +318,16 @@ def _template_files(path: Path, document: dict[str, Any]) -> dict[str, str]:
             faults.extend(fault for fault in exc.faults if fault not in faults)
             continue
         if text is not None:
-            text = _prepared(path, name, text, folder)
             files[name] = text
             # It may be missing on purpose ("ignore missing", a list of choices): references() judges.
             wanted.extend((f"{path}: {name}", other, False) for other in rendering.linked_files(text))
     if faults:
         raise _gathered(faults)
-    return dict(sorted(files.items()))
-
-
-def _prepared(path: Path, name: str, text: str, folder: _Folder) -> str:
-    place = f"{path}: {name}"
     try:
-        return writing.prepare(name, text, lambda other: folder.read(other, place))
-    except writing.WritingError as exc:
-        raise _error(place, str(exc), exc.hint) from exc
+        return writing.compile_files(files, {name for _, name, _ in _named_files(path, document)}, folder.css)
+    except WritingError as exc:
+        place = f"{path}: {exc.file}" + (f":{exc.line}" if exc.line else "")
+        raise _error(place, exc.fact, exc.hint) from exc
 
 
 def _named_files(path: Path, document: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
@@ -341,7 +337,7 @@ def _named_files(path: Path, document: dict[str, Any]) -> Iterator[tuple[str, st
         name = templates.get("template") if channel == "email" else None
         if isinstance(name, str):
             yield f"{place}.template", name, True
-            if name.lower().endswith(writing.HTML_ENDINGS) and templates.get("text") is None:
+            if name.lower().endswith((".html", ".htm", ".mjml")) and templates.get("text") is None:
                 yield f"{place}.text", name.rpartition(".")[0] + ".txt", False
         for text in _texts({key: value for key, value in templates.items() if key != "template"}):
             for linked in rendering.linked_files(text):
@@ -389,6 +385,11 @@ class _Folder:
             )
             raise _error(place, f"there is no template file {name!r}", hint)
         return _read_text(found, name)
+
+    def css(self, name: str) -> str | None:
+        """The text of a style sheet, None if there is none."""
+        found = self.find(name, name)
+        return None if found is None else _read_text(found, name)
 
     def _names(self) -> list[str]:
         found: set[str] = set()

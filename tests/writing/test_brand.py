@@ -146,30 +146,3 @@ def test_only_publishers_set_it_and_it_is_in_the_log(
     assert value(superuser, "select count(*) from dreamlit._audit_log where action = 'set brand'") == 1
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         set_brand(sender, name="Bob")
-
-
-# Preheader
-
-
-def _html(preheader: str, html: str) -> str:
-    templates = {"to": "a@example.com", "subject": "s", "html": html, "preheader": preheader}
-    (result,) = render_batch("email", templates, {}, [{"trigger": {"n": "<Ada>"}}])
-    return str(result["content"]["html"])
-
-
-def test_a_preheader_stands_hidden_and_escaped_at_the_start_of_the_body() -> None:
-    html = _html("For {{ trigger.n }}", "<html><body class='x'><p>Hi</p></body></html>")
-    assert html.startswith("<html><body class='x'><div style=\"display:none")
-    assert "For &lt;Ada&gt;&#847;" in html
-    assert html.index("&#847;") < html.index("<p>Hi")
-
-
-def test_a_preheader_of_a_part_stands_before_it() -> None:
-    assert _html("x", "<p>Hi</p>").endswith("</div><p>Hi</p>")
-
-
-def test_an_email_of_text_has_no_preheader() -> None:
-    templates = {"to": "a@example.com", "subject": "s", "text": "t", "preheader": "x"}
-    (result,) = render_batch("email", templates, {}, [{}])
-    assert result["content"]["text"] == "t"
-    assert "preheader" not in result["content"]

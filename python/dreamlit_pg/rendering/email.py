@@ -7,13 +7,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from markupsafe import escape
-
 from .addresses import addresses
 from .faults import FaultError, RefusedError
 from .fields import Compiler, Field, Finish, finish_body
 from .limits import MAX_SUBJECT, LimitError
 from .lines import check_size, one_line
+from .preheader import preheader, with_preheader
 
 _HEADER_NAME = re.compile("[!-9;-~]+")
 _OWN_HEADERS = frozenset(
@@ -22,14 +21,6 @@ _OWN_HEADERS = frozenset(
         *("content-type", "content-transfer-encoding", "content-disposition", "return-path", "received"),
     }
 )
-
-
-_BODY = re.compile(r"<body\b[^>]*>", re.IGNORECASE)
-_HIDDEN = (
-    "display:none;font-size:1px;line-height:1px;max-height:0;max-width:0;"
-    "opacity:0;overflow:hidden;mso-hide:all"
-)
-_FILLING = "&#847;&zwnj;&nbsp;" * 80
 
 
 def _recipients(text: str) -> list[str]:
@@ -57,10 +48,6 @@ def _timezone(text: str) -> str | None:
     return one_line(text, "timezone")[:60] or None
 
 
-def _preheader(text: str) -> str:
-    return one_line(text, "preheader")[:500]
-
-
 _ONE_LINE = {
     "to": ("address", _recipients),
     "cc": ("address", addresses),
@@ -69,7 +56,7 @@ _ONE_LINE = {
     "from": ("address", _sender),
     "subject": ("text", _subject),
     "timezone": ("text", _timezone),
-    "preheader": ("text", _preheader),
+    "preheader": ("text", preheader),
 }
 
 
@@ -142,9 +129,8 @@ class Email:
         for key, field in self._fields.items():
             content[key] = field.value(variables)
         _add_brand(content, variables["brand"])
-        preheader = content.pop("preheader", None)
-        if preheader and content["html"] is not None:
-            content["html"] = _with_preheader(content["html"], preheader)
+        if "preheader" in content:
+            content["html"] = with_preheader(content["html"], content.pop("preheader"))
         content["headers"] = {name: field.value(variables) for name, field in self._headers.items()}
         return content
 
@@ -157,14 +143,6 @@ def _add_brand(content: dict[str, Any], brand: Mapping[str, Any]) -> None:
                 content[key] = finish(str(brand[key]))
             except RefusedError as exc:
                 raise FaultError(key, "address", f"the brand's {key}: {exc}") from None
-
-
-def _with_preheader(html: str, preheader: str) -> str:
-    """Hidden at the start of the body; what follows it keeps the body's own text out of the inbox's list."""
-    shown = f'<div style="{_HIDDEN}">{escape(preheader)}{_FILLING}</div>'
-    body = _BODY.search(html)
-    place = body.end() if body else 0
-    return html[:place] + shown + html[place:]
 
 
 def _as_list(value: Any) -> Any:

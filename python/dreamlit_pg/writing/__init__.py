@@ -1,11 +1,11 @@
-"""What becomes of a template file at publish: MJML is compiled to HTML, CSS is inlined.
+"""What becomes of template files before they are published: MJML becomes HTML, CSS becomes style attributes.
 
-The database and the renderers see HTML with Jinja in it, and know nothing of either.
+All of it happens where the definition is read, never in the database, which sees Jinja templates in HTML and
+nothing else. The public function is ``compile_files``.
 """
 
 from __future__ import annotations
 
-from dreamlit_pg.writing.files import HTML_ENDINGS, prepare
-from dreamlit_pg.writing.tokens import WritingError
+from .files import compile_files
 
-__all__ = ["HTML_ENDINGS", "WritingError", "prepare"]
+__all__ = ["compile_files"]

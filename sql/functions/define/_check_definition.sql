@@ -24,7 +24,11 @@ begin
   elsif p_definition ? 'files' then
     return query
       select 'files.' || e.key, format('the file %s is no text', e.key), 'give its content as a text'
-      from jsonb_each(p_definition -> 'files') as e where jsonb_typeof(e.value) <> 'string';
+      from jsonb_each(p_definition -> 'files') as e where jsonb_typeof(e.value) <> 'string'
+      union all
+      select 'files.' || e.key, format('the file %s is MJML as it was written', e.key),
+        'publish with the dreamlit command or the Python client, which make HTML of it'
+      from jsonb_each(p_definition -> 'files') as e where e.key ~* '\.mjml$' and e.value #>> '{}' ~ '<mj(ml|-[a-z]+)[[:space:]>/]';
   end if;
   if p_definition ? 'trigger' then
     return query select f.* from dreamlit._check_trigger(p_definition -> 'trigger') as f;

@@ -18,6 +18,9 @@ begin
   if p_email ?& array['html', 'template'] then
     return next (p_place || '.html', 'the email has html and a template', 'keep one of them')::dreamlit._fault;
   end if;
+  if p_email ? 'preheader' and (not p_email ?| array['html', 'template'] or p_email ->> 'template' ~* '\.txt$') then
+    return next (p_place || '.preheader', 'the email has a preheader and no HTML to hide it in', 'add html or a template, or take it out')::dreamlit._fault;
+  end if;
   if p_email ? 'headers' and jsonb_typeof(p_email -> 'headers') <> 'object' then
     return next (p_place || '.headers', 'headers is no mapping', 'write headers: {X-Campaign: welcome}')::dreamlit._fault;
   elsif p_email ? 'headers' then
