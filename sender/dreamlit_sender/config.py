@@ -1,7 +1,8 @@
 """The sender's configuration: environment variables over a TOML file.
 
 Every key `name` of the table `[sender]` in dreamlit.toml is the variable DREAMLIT_NAME in the environment,
-which wins. `dsn` may also stand at the top of the file, where the command line looks for it too.
+which wins. `dsn` may also stand at the top of the file, where the command line looks for it too; a sender
+of several databases has `databases` instead.
 """
 
 from __future__ import annotations
@@ -15,10 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-import psycopg
-from psycopg.conninfo import conninfo_to_dict
-
 from dreamlit_pg.errors import DreamlitError
+from dreamlit_sender.databases import DatabaseConfig, read_dsn, read_fleet
 from dreamlit_sender.dkim import DkimConfig, check_dkim
 from dreamlit_sender.links import Signer
 from dreamlit_sender.message import UnfitContentError, parse_address
@@ -97,11 +96,14 @@ class SlackConfig:
 class Config:
     """All that the sender needs to know. Times are in seconds; `lease` None leaves it to the database.
 
+    `concurrency` deliveries at once and `rate` messages a second (None: as many as it can) are those of a
+    channel, for all databases together.
+
     E-mail goes by `provider` if there is one, else by `smtp`, and by `fallback` while that is out.
     `serve` is where this process listens for HTTP.
     """
 
-    dsn: Secret
+    databases: tuple[DatabaseConfig, ...]
     smtp: SmtpConfig | None = None
     provider: ProviderConfig | None = None
     fallback: ProviderConfig | SmtpConfig | None = None
@@ -113,6 +115,7 @@ class Config:
     tick: bool = True
     watch: bool = False
     concurrency: int = 16
+    rate: float | None = None
     chunk: int = 100
     lease: float | None = None
     delivery_timeout: float = 30.0
@@ -134,6 +137,16 @@ class Config:
         """
         environ = os.environ if environ is None else environ
         return _Reader(_read_file(path), environ).config()
+
+    @property
+    def dsn(self) -> Secret:
+        """The only database's connection string. Raises DreamlitError if there are several."""
+        if len(self.databases) > 1:
+            raise DreamlitError(
+                "DREAMLIT_DATABASES names several databases, and this works for one",
+                hint="Set DREAMLIT_DSN to the one that is meant.",
+            )
+        return self.databases[0].dsn
 
     def redactor(self) -> Redactor:
         """Return a function that takes this configuration's secrets out of a text."""
@@ -200,7 +213,7 @@ class _Reader:
         return self._environ.get(variable) or None
 
     def config(self) -> Config:
-        dsn, smtp, slack = self._dsn(), self._smtp(), self._slack()
+        databases, smtp, slack = self._databases(), self._smtp(), self._slack()
         (provider, second), dkim = read_providers(self, smtp=smtp is not None), self._dkim()
         fallback = self._fallback(second, smtp, provider)
         console = self._value("console", False, _flag)
@@ -209,7 +222,7 @@ class _Reader:
         webhooks = self._webhooks()
         possible = _possible_channels(email, slack is not None, console)
         config = Config(
-            dsn=dsn,
+            databases=databases,
             smtp=smtp,
             provider=provider,
             fallback=fallback,
@@ -221,6 +234,7 @@ class _Reader:
             tick=self._value("tick", True, _flag),
             watch=self._value("watch", False, _flag),
             concurrency=self._value("concurrency", 16, _count),
+            rate=self._value("rate", None, _rate),
             chunk=self._value("chunk", 100, _count),
             lease=self._value("lease", None, _optional_seconds),
             delivery_timeout=self._value("delivery_timeout", 30.0, _seconds),
@@ -233,28 +247,33 @@ class _Reader:
             webhooks=webhooks,
             metrics_token=metrics_token,
             secrets=(
-                *_all_secrets(dsn, (smtp, fallback), provider, dkim, slack),
+                *_all_secrets(databases, (smtp, fallback), provider, dkim, slack),
                 *(secret for secret in (links, metrics_token, *webhooks.values()) if secret is not None),
             ),
         )
         # The file is shared with the command line, which may hold keys of its own only outside [sender].
         _check_known("the file's [sender]", "key", self._table, tuple(self._asked))
         _check_complete(config, possible)
+        if config.serve is not None:
+            _ = config.dsn  # the HTTP side is one database's: its links name its messages
         return config
 
-    def _dsn(self) -> Secret:
+    def _databases(self) -> tuple[DatabaseConfig, ...]:
+        fleet_name, fleet = self._raw("databases")
+        dsn_name, _ = self._raw("dsn")
         dsn = self._text("dsn")
+        # The environment wins over the file; within the file `dsn` is the command line's.
+        outside = [name for name in (dsn_name, fleet_name) if self._environ.get(name)]
+        if len(outside) > 1:
+            raise DreamlitError("DREAMLIT_DSN and DREAMLIT_DATABASES are both set", hint="Set one of them.")
+        if fleet is not None and outside != ["DREAMLIT_DSN"]:
+            return read_fleet(fleet_name, fleet)
         if dsn is None:
             raise DreamlitError(
                 "DREAMLIT_DSN is not set",
                 hint="Set it to postgresql://user@host/database, or put dsn into dreamlit.toml.",
             )
-        try:
-            conninfo_to_dict(dsn)
-        except psycopg.Error:
-            # libpq's own message would repeat the string, password and all.
-            raise DreamlitError("DREAMLIT_DSN is not a PostgreSQL connection string") from None
-        return Secret(dsn)
+        return (DatabaseConfig(read_dsn("DREAMLIT_DSN", dsn)),)
 
     def _from(self) -> str | None:
         text = self._text("from")
@@ -403,18 +422,17 @@ def _check_complete(config: Config, possible: tuple[str, ...]) -> None:
 
 
 def _all_secrets(
-    dsn: Secret,
+    databases: tuple[DatabaseConfig, ...],
     servers: tuple[SmtpConfig | ProviderConfig | None, ...],
     provider: ProviderConfig | None,
     dkim: DkimConfig | None,
     slack: SlackConfig | None,
 ) -> tuple[Secret, ...]:
-    found = [dsn, dkim.key if dkim else None]
+    found = [dkim.key if dkim else None]
+    found += [secret for one in databases for secret in one.secrets()]
     for one in (*servers, provider):
         found += one.settings.secrets() if isinstance(one, ProviderConfig) else [one.password] if one else []
     found += [slack.webhook_url, slack.token] if slack else []
-    password = conninfo_to_dict(dsn.reveal()).get("password")
-    found += [Secret(str(password))] if password else []
     if slack and slack.webhook_url:
         found.append(Secret(urlsplit(slack.webhook_url.reveal()).path.lstrip("/")))
     return tuple(secret for secret in found if secret)
@@ -473,6 +491,16 @@ def _listen_at(name: str, value: Any) -> tuple[str, int]:
 
 def _optional_seconds(name: str, value: Any) -> float | None:
     return _seconds(name, value)
+
+
+def _rate(name: str, value: Any) -> float | None:
+    try:
+        rate = float(value) if isinstance(value, (str, int, float)) and not isinstance(value, bool) else 0.0
+    except ValueError:
+        rate = 0.0
+    if not (math.isfinite(rate) and 0.001 <= rate <= 1_000_000):
+        raise DreamlitError(f"{name} must be a number of messages a second, not {value!r}")
+    return rate
 
 
 def _level(name: str, value: Any) -> str:

@@ -4,6 +4,7 @@ Messages wait in two places. `_claimed` are ours by their lease, and nobody has 
 losing them in a crash costs nothing but the lease. `_ready` have been acknowledged as 'sending', and are kept
 few (one wave ahead of the wire), because after a crash nobody can say what became of them. While the wire
 works on one wave, the next is claimed, and one call reports its start together with the outcomes of the last.
+A wave is as long as the lane's share of the wire, which the lanes of other databases use as well.
 
 A transport that takes several messages in one request is given what is ready, up to its batch; the wave is
 then as long as a batch, if that is more than the deliveries at once.
@@ -15,6 +16,7 @@ import asyncio
 import logging
 import time
 from collections import deque
+from contextvars import copy_context
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -23,8 +25,9 @@ from dreamlit_sender import results
 from dreamlit_sender.backoff import Backoff
 from dreamlit_sender.database import Claimed, Database, DatabaseTroubleError, Session
 from dreamlit_sender.links import NoLinksError
-from dreamlit_sender.log import log_event
+from dreamlit_sender.log import log_event, log_fault
 from dreamlit_sender.reporter import Reporter
+from dreamlit_sender.slots import Slots
 from dreamlit_sender.transport import BatchTransport, Handover, Message, Outcome, Transport
 
 if TYPE_CHECKING:
@@ -49,7 +52,11 @@ class LaneOptions:
 
 
 class Lane:
-    """Delivers one channel's messages until it is told to stop."""
+    """Delivers one channel's messages of one database until it is told to stop.
+
+    `slots` are those that it shares, by its weight, with the lanes of other databases; None: it has its own.
+    `origin` is the database's name where there are others.
+    """
 
     def __init__(
         self,
@@ -61,22 +68,27 @@ class Lane:
         redact: Redactor,
         backoff: Backoff | None = None,
         linker: Linker | None = None,
+        slots: Slots | None = None,
+        weight: int = 1,
+        origin: str | None = None,
     ) -> None:
         self._channel = channel
         self._database = database
         self._transport = transport
         self._options = options
-        self._batch = transport.batch if isinstance(transport, BatchTransport) else 1
-        self._wave = max(options.concurrency, self._batch)
+        self._slots = slots or Slots(options.concurrency, batch=batch_of(transport))
+        self._share = self._slots.join(self._depart, weight=weight)
         self._redact = redact
         self._backoff = backoff or Backoff()
         self._linker = linker
         self._links_known_until = 0.0
+        self._origin = origin
         self._reporter = Reporter(channel)
         self._claimed: deque[Claimed] = deque()
         self._ready: deque[Claimed] = deque()
         self._flying: dict[asyncio.Task[None], tuple[Claimed, ...]] = {}
         self._changed = asyncio.Event()
+        self._context = copy_context()
         self._dry_until = 0.0
         self._flush_at = 0.0
         self._stop_by: float | None = None
@@ -99,6 +111,7 @@ class Lane:
 
     async def run(self) -> None:
         """Work until stopped. Raises nothing but CancelledError; what is left unreported is logged."""
+        self._context = copy_context()
         try:
             while not self._is_finished():
                 try:
@@ -110,9 +123,8 @@ class Lane:
                 except DatabaseTroubleError as trouble:
                     if not await self._wait_out(str(trouble)):
                         break
-                except Exception as error:
-                    # A fault of ours must not take what is in flight with it.
-                    logging.getLogger("dreamlit.sender").exception("fault")
+                except Exception as error:  # noqa: BLE001 - a fault of ours must not take what is in flight with it
+                    log_fault()
                     if not await self._wait_out(type(error).__name__):
                         break
         finally:
@@ -142,7 +154,7 @@ class Lane:
         return results.started(item, idempotent_with=self._provider() if keyed else None)
 
     def _has_room(self) -> bool:
-        wave = self._wave
+        wave = self._slots.wave(self._share)
         return self._stop_by is None and len(self._claimed) < 2 * wave and len(self._ready) < wave
 
     async def _claim(self, session: Session) -> None:
@@ -188,8 +200,9 @@ class Lane:
         self._take_off()
 
     def _next_wave(self) -> list[Claimed]:
-        room = 2 * self._wave - len(self._ready)
-        if self._stop_by is not None or room <= self._wave:
+        wave = self._slots.wave(self._share)
+        room = 2 * wave - len(self._ready)
+        if self._stop_by is not None or room <= wave:
             return []
         return [self._claimed[index] for index in range(min(room, len(self._claimed)))]
 
@@ -211,14 +224,15 @@ class Lane:
     # Delivering
 
     def _take_off(self) -> None:
-        while self._ready and len(self._flying) < self._options.concurrency:
-            room = self._wave - sum(map(len, self._flying.values()))
-            items = tuple(self._ready.popleft() for _ in range(min(self._batch, room, len(self._ready))))
-            if not items:
-                return
-            task = asyncio.create_task(self._deliver(items))
-            self._flying[task] = items
-            task.add_done_callback(self._landed)
+        self._slots.want(self._share, len(self._ready))
+
+    def _depart(self, count: int) -> None:
+        items = tuple(self._ready.popleft() for _ in range(count))
+        # Another database's lane may have made the room: what is logged from here on is ours all the same.
+        task = asyncio.create_task(self._deliver(items), context=self._context.copy())
+        self._flying[task] = items
+        task.add_done_callback(self._landed, context=self._context)
+        self._changed.set()
 
     def _landed(self, task: asyncio.Task[None]) -> None:
         items = self._flying.pop(task)
@@ -229,7 +243,7 @@ class Lane:
         elif (error := task.exception()) is not None:
             for item in items:
                 self._finish(item, Outcome.failed("unknown", code="exception", error=type(error).__name__))
-        self._take_off()
+        self._slots.give_back(self._share, len(items))
         self._changed.set()
 
     async def _deliver(self, items: Sequence[Claimed]) -> None:
@@ -272,7 +286,15 @@ class Lane:
         except NoLinksError as error:
             self._finish(item, Outcome.failed("configuration", code="links", error=str(error)))
             return None
-        return Message(item.message_id, item.attempt, content, Handover(), item.asked_of, item.content)
+        return Message(
+            item.message_id,
+            item.attempt,
+            content,
+            Handover(),
+            item.asked_of,
+            item.content,
+            origin=self._origin,
+        )
 
     async def _hand_over(self, messages: Sequence[Message], limit: float) -> tuple[str, str] | None:
         """Let the transport set the outcomes; return the code and the error of what cut it short."""
@@ -380,6 +402,7 @@ class Lane:
         while self._ready:
             item = self._ready.popleft()
             self._release(item)
+        self._take_off()
         for task in self._flying:
             task.cancel()
 
@@ -389,8 +412,14 @@ class Lane:
         )
 
     async def _cancel_flying(self) -> None:
+        self._slots.want(self._share, 0)
         tasks = list(self._flying)
         for task in tasks:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=2.0)
+
+
+def batch_of(transport: Transport) -> int:
+    """Return how many messages a transport takes in one request."""
+    return transport.batch if isinstance(transport, BatchTransport) else 1

@@ -6,19 +6,31 @@ import json
 import logging
 import sys
 import time
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dreamlit_sender.secret import Redactor
 
 LOGGER = logging.getLogger("dreamlit.sender")
+DATABASE: ContextVar[str | None] = ContextVar("DATABASE", default=None)
+"""The database that the code at hand works for, where a sender serves several; every line names it."""
 
 
 def log_event(level: int, event: str, **fields: Any) -> None:
     """Log one event with its fields; fields that are None are left out."""
     if LOGGER.isEnabledFor(level):
-        present = {key: value for key, value in fields.items() if value is not None}
-        LOGGER.log(level, event, extra={"fields": present})
+        LOGGER.log(level, event, extra={"fields": _present(fields)})
+
+
+def log_fault(error: BaseException | None = None) -> None:
+    """Log a fault of ours with its traceback: the error given, or the one being handled."""
+    LOGGER.error("fault", exc_info=error or True, extra={"fields": _present({})})
+
+
+def _present(fields: dict[str, Any]) -> dict[str, Any]:
+    named = {"database": DATABASE.get(), **fields}
+    return {key: value for key, value in named.items() if value is not None}
 
 
 def _stamp(record: logging.LogRecord) -> str:

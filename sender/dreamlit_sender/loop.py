@@ -1,4 +1,9 @@
-"""One asyncio process: a lane a channel, one connection that listens, one that ticks, and an orderly end."""
+"""One asyncio process, and its orderly end.
+
+Each database has a set of its own: a lane a channel, one connection that listens, one that ticks. Sets share
+the transports, their slots and the renderer, and nothing that waits for a database: one that is away holds up
+nobody.
+"""
 
 from __future__ import annotations
 
@@ -8,26 +13,28 @@ import os
 import secrets
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from dreamlit_sender.backoff import Backoff
 from dreamlit_sender.console import ConsoleTransport
 from dreamlit_sender.database import LANES, Database, DatabaseTroubleError, PostgresDatabase, Session
 from dreamlit_sender.failover import Branch, FailoverTransport
-from dreamlit_sender.lane import Lane, LaneOptions
+from dreamlit_sender.lane import Lane, LaneOptions, batch_of
 from dreamlit_sender.links import Linker
-from dreamlit_sender.log import configure_logging, log_event
+from dreamlit_sender.log import DATABASE, configure_logging, log_event, log_fault
 from dreamlit_sender.providers import ProviderConfig, ProviderTransport, build_provider
 from dreamlit_sender.render import CHANNEL as RENDER
 from dreamlit_sender.render import ChildRenderer, Renderer, RenderLane
 from dreamlit_sender.slack import SlackTransport
+from dreamlit_sender.slots import Slots
 from dreamlit_sender.smtp import SmtpTransport
 
 if TYPE_CHECKING:
     from dreamlit_sender.config import Config, SmtpConfig
-    from dreamlit_sender.serve.run import HttpServer
+    from dreamlit_sender.databases import DatabaseConfig
     from dreamlit_sender.transport import Transport
 
 # After the lanes' own bound: for a last report that is on its way.
@@ -89,40 +96,96 @@ def _provider_name(one: ProviderConfig | SmtpConfig) -> str:
     return one.name if isinstance(one, ProviderConfig) else "smtp"
 
 
+@dataclass(frozen=True, slots=True)
+class _Wire:
+    """What all databases share of one channel."""
+
+    transport: Transport
+    slots: Slots
+
+
+@dataclass(frozen=True, slots=True)
+class _LaneSet:
+    """All that works for one database. It renders in a process of its own: a template may hang."""
+
+    config: DatabaseConfig
+    database: Database
+    renderer: Renderer
+    lanes: Mapping[str, _AnyLane]
+
+
 async def run(
     config: Config,
     *,
     stop: asyncio.Event | None = None,
-    database: Database | None = None,
+    databases: Sequence[Database] | None = None,
     transports: Mapping[str, Transport] | None = None,
-    renderer: Renderer | None = None,
+    renderer: Callable[[], Renderer] = ChildRenderer,
 ) -> int:
-    """Work until `stop` is set; return how many results could not be reported to the database.
+    """Work until `stop` is set; return how many results could not be reported to their databases.
 
-    Cancelling it stops at once: what is in flight then is for the database to settle when the leases end.
+    `databases` are those of the configuration, in its order. Cancelling it stops at once: what is in flight
+    then is for the databases to settle when the leases end.
     """
     stop = stop or asyncio.Event()
     name = sender_name()
-    database = database or PostgresDatabase(
-        config.dsn.reveal(), name, lease=config.lease, lanes=("alert",) if config.watch else LANES
-    )
-    transports = build_transports(config) if transports is None else transports
-    renderer = renderer or ChildRenderer()
-    lanes = _build_lanes(config, database, transports, renderer)
-    log_event(logging.INFO, "started", sender=name, channels=",".join(lanes))
+    if databases is None:
+        databases = [_open(config, one, name) for one in config.databases]
+    wires = {
+        channel: _Wire(transport, Slots(config.concurrency, batch=batch_of(transport), rate=config.rate))
+        for channel, transport in (build_transports(config) if transports is None else transports).items()
+    }
+    sets = []
+    for one, database in zip(config.databases, databases, strict=True):
+        own = renderer()
+        sets.append(_LaneSet(one, database, own, _build_lanes(config, one, database, wires, own)))
+    names = ",".join(one.name for one in config.databases if one.name) or None
+    log_event(logging.INFO, "started", sender=name, channels=",".join(sets[0].lanes), databases=names)
     try:
-        await _run_lanes(config, lanes, database, stop)
+        await _run_sets(config, sets, stop)
     finally:
-        for transport in transports.values():
-            await transport.aclose()
-        await renderer.aclose()
-    unreported = sum(lane.unreported for lane in lanes.values())
+        for wire in wires.values():
+            await wire.transport.aclose()
+        for one_set in sets:
+            await one_set.renderer.aclose()
+    unreported = sum(lane.unreported for one_set in sets for lane in one_set.lanes.values())
     log_event(logging.INFO, "stopped", sender=name, unreported=unreported or None)
     return unreported
 
 
+def _open(config: Config, one: DatabaseConfig, sender: str) -> Database:
+    lanes = ("alert",) if config.watch else LANES
+    return PostgresDatabase(one.dsn.reveal(), sender, lease=config.lease, lanes=lanes)
+
+
+async def _run_sets(config: Config, sets: Iterable[_LaneSet], stop: asyncio.Event) -> None:
+    """Run all sets to their ends; a fault of one ends no other."""
+
+    async def run_one(one_set: _LaneSet) -> None:
+        # Everything that is started from here on inherits the name.
+        DATABASE.set(one_set.config.name)
+        await _run_lanes(config, one_set.lanes, one_set.database, stop)
+
+    tasks = [asyncio.create_task(run_one(one_set)) for one_set in sets]
+    serving = [asyncio.create_task(_serve_beside(config, config.serve, stop))] if config.serve else []
+    try:
+        await asyncio.wait([*tasks, *serving])
+    finally:
+        await _end(tasks)
+        for task in serving:
+            # What went wrong with it is told to the person who started it.
+            if task.cancel():
+                await asyncio.wait([task])
+    for task in serving:
+        task.result()
+
+
 def _build_lanes(
-    config: Config, database: Database, transports: Mapping[str, Transport], renderer: Renderer
+    config: Config,
+    one: DatabaseConfig,
+    database: Database,
+    wires: Mapping[str, _Wire],
+    renderer: Renderer,
 ) -> dict[str, _AnyLane]:
     redact = config.redactor()
     options = LaneOptions(
@@ -136,12 +199,15 @@ def _build_lanes(
         channel: Lane(
             channel,
             database=database,
-            transport=transport,
+            transport=wire.transport,
             options=options,
             redact=redact,
             linker=Linker(config.link_secret, sender_from=config.sender_from) if channel == "email" else None,
+            slots=wire.slots,
+            weight=one.weight,
+            origin=one.name,
         )
-        for channel, transport in transports.items()
+        for channel, wire in wires.items()
     }
     if RENDER in config.channels and not config.watch:
         lanes[RENDER] = RenderLane(
@@ -155,15 +221,23 @@ def _build_lanes(
     return lanes
 
 
-def _start_server(config: Config) -> tuple[HttpServer, asyncio.Task[None]] | None:
-    """Begin to listen for HTTP beside the lanes, if the configuration says where."""
-    if config.serve is None:
-        return None
+async def _serve_beside(config: Config, address: tuple[str, int], stop: asyncio.Event) -> None:
+    """Listen for HTTP until stopped, and stop all if that fails: its address is taken, say."""
     # Only who serves pays for loading it.
     from dreamlit_sender.serve.run import build_server, listen
 
-    server = build_server(config, *config.serve)
-    return server, asyncio.create_task(listen(server))
+    server = build_server(config, *address)
+    listening, stopping = asyncio.create_task(listen(server)), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait([listening, stopping], return_when=asyncio.FIRST_COMPLETED)
+        stop.set()
+        server.stop()
+        await asyncio.wait([listening], timeout=config.shutdown_timeout + _GRACE)
+    finally:
+        stopping.cancel()
+        if listening.cancel():
+            await asyncio.wait([listening])
+    listening.result()
 
 
 async def _run_lanes(
@@ -177,26 +251,16 @@ async def _run_lanes(
             asyncio.create_task(_keep(database, "tick", lambda session, well: _tick(session, stop, well)))
         )
     workers = [asyncio.create_task(lane.run()) for lane in lanes.values()]
-    serving = _start_server(config)
-    serves = [serving[1]] if serving is not None else []
     try:
         stopping = asyncio.create_task(stop.wait())
         helpers.append(stopping)
-        await asyncio.wait([stopping, *workers, *serves], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([stopping, *workers], return_when=asyncio.FIRST_COMPLETED)
         for lane in lanes.values():
             lane.stop()
-        if serving is not None:
-            serving[0].stop()
-        if workers or serves:
-            await asyncio.wait([*workers, *serves], timeout=config.shutdown_timeout + _GRACE)
+        if workers:
+            await asyncio.wait(workers, timeout=config.shutdown_timeout + _GRACE)
     finally:
         await _end((*helpers, *workers))
-        for task in serves:
-            # That its address is taken is told to the person who started it.
-            if task.cancel():
-                await asyncio.wait([task])
-    for task in serves:
-        task.result()
 
 
 async def _end(tasks: Iterable[asyncio.Task[Any]]) -> None:
@@ -205,7 +269,7 @@ async def _end(tasks: Iterable[asyncio.Task[Any]]) -> None:
         task.cancel()
     for outcome in await asyncio.gather(*tasks, return_exceptions=True):
         if isinstance(outcome, Exception):
-            logging.getLogger("dreamlit.sender").error("fault", exc_info=outcome)
+            log_fault(outcome)
 
 
 async def _keep(database: Database, purpose: str, work: _Work) -> None:
@@ -221,9 +285,8 @@ async def _keep(database: Database, purpose: str, work: _Work) -> None:
                 await session.aclose()
         except DatabaseTroubleError as trouble:
             reason = str(trouble)
-        except Exception as error:
-            # A fault of ours must not end the process.
-            logging.getLogger("dreamlit.sender").exception("fault")
+        except Exception as error:  # noqa: BLE001 - a fault of ours must not end the process
+            log_fault()
             reason = type(error).__name__
         delay = backoff.next()
         log_event(logging.WARNING, "database_away", purpose=purpose, error=reason, retry_in=round(delay, 2))

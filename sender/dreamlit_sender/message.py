@@ -108,13 +108,23 @@ def _fold_ascii(name: str, text: str) -> bytes:
 
 
 def build_mail(
-    message_id: int, content: Mapping[str, Any], *, default_from: str | None, now: datetime | None = None
+    message_id: int,
+    content: Mapping[str, Any],
+    *,
+    default_from: str | None,
+    key: str | None = None,
+    now: datetime | None = None,
 ) -> Mail:
-    """Return the mail for one message. Raises UnfitContentError if it cannot be sent, NoSenderError."""
-    return mail_of(read_parts(message_id, content, default_from=default_from), now=now)
+    """Return the mail for one message. Raises UnfitContentError if it cannot be sent, NoSenderError.
+
+    `key` stands in the Message-ID; None: the message's id.
+    """
+    return mail_of(read_parts(message_id, content, default_from=default_from, key=key), now=now)
 
 
-def read_parts(message_id: int, content: Mapping[str, Any], *, default_from: str | None) -> Parts:
+def read_parts(
+    message_id: int, content: Mapping[str, Any], *, default_from: str | None, key: str | None = None
+) -> Parts:
     """Return one message's checked parts. Raises UnfitContentError if it cannot be sent, NoSenderError."""
     sender = _sender(content.get("from") or default_from)
     to, cc = _addresses("to", content.get("to")), _addresses("cc", content.get("cc"))
@@ -124,7 +134,7 @@ def read_parts(message_id: int, content: Mapping[str, Any], *, default_from: str
     text, html = _body_text(content.get("text")), _body_text(content.get("html"))
     return Parts(
         message_id=message_id,
-        identifier=f"<dreamlit.{message_id}@{sender.domain}>",
+        identifier=f"<dreamlit.{key or message_id}@{sender.domain}>",
         sender=sender,
         to=to,
         cc=cc,

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from dreamlit_sender import results
 from dreamlit_sender.backoff import Backoff
 from dreamlit_sender.database import Claimed, Database, DatabaseTroubleError, Result, Session
-from dreamlit_sender.log import log_event
+from dreamlit_sender.log import log_event, log_fault
 from dreamlit_sender.reporter import Reporter
 from dreamlit_sender.transport import Outcome
 
@@ -173,9 +173,8 @@ class RenderLane:
                 except DatabaseTroubleError as trouble:
                     if not await self._wait_out(str(trouble)):
                         break
-                except Exception as error:
-                    # A fault of ours must not end the process.
-                    logging.getLogger("dreamlit.sender").exception("fault")
+                except Exception as error:  # noqa: BLE001 - a fault of ours must not end the process
+                    log_fault()
                     if not await self._wait_out(type(error).__name__):
                         break
         finally:

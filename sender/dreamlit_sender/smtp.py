@@ -108,7 +108,7 @@ class SmtpTransport:
         handover.not_yet()
         handover.provider = PROVIDER
         try:
-            mail = build_mail(message.message_id, message.content, default_from=self._from)
+            mail = build_mail(message.message_id, message.content, default_from=self._from, key=message.key)
         except UnfitContentError as error:
             return _failed("recipient", error.code, str(error))
         except NoSenderError as error:

@@ -45,6 +45,7 @@ class Message:
     `asked_of` is the provider that may have taken it at an earlier attempt: no other may be asked. `stored`
     is what `dreamlit.claim` gave, where links have changed the content since; it is the same at every
     attempt, whatever becomes of the secret and the address of the links meanwhile.
+    `origin` is the name of its database where a sender serves several: an id is one database's own.
     """
 
     message_id: int
@@ -53,6 +54,12 @@ class Message:
     handover: Handover = field(default_factory=Handover, compare=False)
     asked_of: str | None = None
     stored: Mapping[str, Any] | None = field(default=None, compare=False)
+    origin: str | None = field(default=None, kw_only=True)
+
+    @property
+    def key(self) -> str:
+        """What names the message to the outside, the same at every attempt."""
+        return str(self.message_id) if self.origin is None else f"{self.origin}.{self.message_id}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ import dreamlit_pg
 import dreamlit_sender
 from dreamlit_sender.config import Config
 from dreamlit_sender.console import ConsoleTransport
+from dreamlit_sender.databases import DatabaseConfig
 from dreamlit_sender.loop import build_transports, run, sender_name
 from dreamlit_sender.secret import Secret
 from dreamlit_sender.slack import SlackTransport
@@ -29,14 +30,15 @@ pytestmark = pytest.mark.asyncio
 
 
 def config(**values: Any) -> Config:
-    return Config(**{"dsn": Secret("postgresql://x"), "channels": ("email",), "poll": 60.0, **values})
+    only = DatabaseConfig(Secret("postgresql://x"))
+    return Config(**{"databases": (only,), "channels": ("email",), "poll": 60.0, **values})
 
 
 async def test_new_messages_are_heard_of_by_listening() -> None:
     database, stop = FakeDatabase(), asyncio.Event()
     email, slack = FakeTransport(database), FakeTransport(database)
     transports = {"email": email, "slack": slack}
-    task = asyncio.create_task(run(config(), stop=stop, database=database, transports=transports))
+    task = asyncio.create_task(run(config(), stop=stop, databases=[database], transports=transports))
     await eventually(
         lambda: [e[0] for e in database.history].count("claim") >= 2 and database.listeners, database
     )
@@ -57,7 +59,9 @@ async def test_new_messages_are_heard_of_by_listening() -> None:
 async def test_what_was_announced_while_nobody_listened_is_found_on_listening_again() -> None:
     database, stop = FakeDatabase(), asyncio.Event()
     transport = FakeTransport(database)
-    task = asyncio.create_task(run(config(), stop=stop, database=database, transports={"email": transport}))
+    task = asyncio.create_task(
+        run(config(), stop=stop, databases=[database], transports={"email": transport})
+    )
     await eventually(lambda: database.listeners and any(e[0] == "claim" for e in database.history), database)
     database.add()
     database.break_connections()
@@ -69,7 +73,7 @@ async def test_what_was_announced_while_nobody_listened_is_found_on_listening_ag
 async def test_ticks_and_goes_on_ticking_after_an_outage() -> None:
     database, stop = FakeDatabase(), asyncio.Event()
     database.nap = 0.0
-    task = asyncio.create_task(run(config(), stop=stop, database=database, transports={}))
+    task = asyncio.create_task(run(config(), stop=stop, databases=[database], transports={}))
     await eventually(lambda: database.ticks >= 3, database)
     database.away = True
     connects = [event[0] for event in database.history].count("connect")
@@ -85,7 +89,7 @@ async def test_ticks_and_goes_on_ticking_after_an_outage() -> None:
 
 async def test_ticking_can_be_left_to_others() -> None:
     database, stop = FakeDatabase(), asyncio.Event()
-    task = asyncio.create_task(run(config(tick=False), stop=stop, database=database, transports={}))
+    task = asyncio.create_task(run(config(tick=False), stop=stop, databases=[database], transports={}))
     await eventually(lambda: database.listeners, database)
     stop.set()
     await task
@@ -97,7 +101,9 @@ async def test_starts_while_the_database_is_away() -> None:
     transport = FakeTransport(database)
     database.add(3)
     database.away = True
-    task = asyncio.create_task(run(config(), stop=stop, database=database, transports={"email": transport}))
+    task = asyncio.create_task(
+        run(config(), stop=stop, databases=[database], transports={"email": transport})
+    )
     await eventually(lambda: [event[0] for event in database.history].count("connect") >= 3, database)
     database.away = False
     await eventually(lambda: set(database.states()) == {"sent"}, database)
@@ -114,7 +120,7 @@ async def test_cancelling_stops_at_once() -> None:
 
     transport = FakeTransport(database, hang)
     database.add(3)
-    task = asyncio.create_task(run(config(), database=database, transports={"email": transport}))
+    task = asyncio.create_task(run(config(), databases=[database], transports={"email": transport}))
     await eventually(lambda: transport.at_once == 3, database)
     task.cancel()
     async with asyncio.timeout(PATIENCE):
@@ -145,6 +151,7 @@ PROGRAM = """
 import asyncio, sys
 from dreamlit_sender import loop
 from dreamlit_sender.config import Config
+from dreamlit_sender.databases import DatabaseConfig
 from dreamlit_sender.secret import Secret
 from dreamlit_sender.transport import Outcome
 from tests.sender.doubles import FakeDatabase, FakeTransport
@@ -173,13 +180,15 @@ async def run(config, *, stop):
         loop_stopped.set()
     telling = asyncio.create_task(tell())
     try:
-        return await real_run(config, stop=stop, database=database, transports={"email": transport})
+        return await real_run(config, stop=stop, databases=[database], transports={"email": transport})
     finally:
         telling.cancel()
         print(sorted(set(database.states())), flush=True)
 
 loop.run = run
-sys.exit(loop.serve(Config(dsn=Secret("x"), channels=("email",), concurrency=4, json_logs=True)))
+sys.exit(loop.serve(Config(
+    databases=(DatabaseConfig(Secret("x")),), channels=("email",), concurrency=4, json_logs=True
+)))
 """
 
 

@@ -146,7 +146,7 @@ class ProviderTransport:
 
     def _read(self, message: Message) -> _Item | Outcome:
         try:
-            parts = read_parts(message.message_id, message.content, default_from=self._from)
+            parts = read_parts(message.message_id, message.content, default_from=self._from, key=message.key)
         except UnfitContentError as error:
             return failed(self._api.name, "recipient", error.code, str(error))
         except NoSenderError as error:
@@ -231,7 +231,7 @@ def message_key(message: Message) -> str:
     """
     stored = message.content if message.stored is None else message.stored
     content = json.dumps(stored, sort_keys=True, default=str).encode()
-    return f"dreamlit-{message.message_id}-{hashlib.sha256(content).hexdigest()[:32]}"
+    return f"dreamlit-{message.key}-{hashlib.sha256(content).hexdigest()[:32]}"
 
 
 def batch_key(messages: Sequence[Message]) -> str:
