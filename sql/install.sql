@@ -186,8 +186,10 @@ set local check_function_bodies = off;
 \ir functions/define/with_workflows_detached.sql
 
 \ir functions/capture/_attach_triggers.sql
+\ir functions/capture/_captures_replicated.sql
 \ir functions/capture/_changed_sql.sql
 \ir functions/capture/_compile_capture.sql
+\ir functions/capture/_copying_sql.sql
 \ir functions/capture/_enqueue.sql
 \ir functions/capture/_event_function.sql
 \ir functions/capture/_event_sql.sql
@@ -339,6 +341,7 @@ set local check_function_bodies = off;
 \ir functions/operate/_follows_rename.sql
 \ir functions/operate/_held.sql
 \ir functions/operate/_hold_messages.sql
+\ir functions/operate/_is_replicated.sql
 \ir functions/operate/_matching_runs.sql
 \ir functions/operate/_queue_again.sql
 \ir functions/operate/_release_messages.sql

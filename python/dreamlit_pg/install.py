@@ -40,8 +40,10 @@ def _connected(dsn: str) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
         raise from_database(exc) from exc
 
 
-def install(dsn: str) -> Report:
+def install(dsn: str, *, replica: bool = False) -> Report:
     """Install or upgrade in the database of `dsn`; returns what is there now.
+
+    With `replica`, what is published from then on captures the rows that logical replication writes too.
 
     Commits its own transaction; nothing is changed if anything fails. Waits for the batches that workers and
     senders have open, and stops the workers, which pg_cron starts again. Raises NotInstalled (DL005) for what
@@ -52,6 +54,8 @@ def install(dsn: str) -> Report:
         connection.add_notice_handler(lambda notice: notices.append(notice.message_primary or ""))
         connection.execute(sources.install_script().encode())
         connection.commit()
+        if replica:
+            connection.execute("select dreamlit.set_setting('capture_replicated', 'true')")
         renderer = _scalar(connection, "select dreamlit._renderer()")
         ticker = _schedule(connection, dsn)
         connection.commit()

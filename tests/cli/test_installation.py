@@ -41,6 +41,19 @@ def test_what_print_prints_is_a_whole_installation(
     assert run("install", dsn=empty).status == 0
 
 
+def test_install_as_a_replica_sets_what_is_captured_and_an_upgrade_leaves_it(
+    run: Run, installing: str, superuser: Connection
+) -> None:
+    setting = "select dreamlit._setting('capture_replicated')"
+    assert run("install", dsn=installing).status == 0
+    assert value(superuser, setting) is False
+    assert run("install", "--replica", dsn=installing).status == 0
+    assert value(superuser, setting) is True
+    assert run("upgrade", dsn=installing).status == 0
+    assert value(superuser, setting) is True
+    assert run("install", "--replica", "--print", dsn=installing).status == 2
+
+
 def test_upgrade_refuses_where_nothing_is_installed(run: Run, empty: str) -> None:
     answer = run("upgrade", dsn=empty)
     assert answer.status == 1

@@ -20,14 +20,21 @@ STYLES = {"ok": "green", "warning": "yellow", "critical": "bold red"}
 
 @click.command()
 @click.option("--print", "printed", is_flag=True, help="Print the SQL instead of running it.")
+@click.option(
+    "--replica",
+    is_flag=True,
+    help="For a database whose tables logical replication writes: capture what it writes too.",
+)
 @as_json
 @click.pass_obj
-def install(dsn: str, *, printed: bool, as_json: bool) -> None:
+def install(dsn: str, *, printed: bool, replica: bool, as_json: bool) -> None:
     """Install the engine in the database, or bring it to this release. May be repeated."""
+    if printed and replica:
+        raise click.UsageError("--print gives the SQL of every installation: --replica is a setting after it")
     if printed:
         click.echo(installation.script(), nl=False)
         return
-    _report(installation.install(dsn), as_json=as_json)
+    _report(installation.install(dsn, replica=replica), as_json=as_json)
 
 
 @click.command()

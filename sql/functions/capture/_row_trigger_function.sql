@@ -11,7 +11,7 @@ declare
   v_names text[];
   v_event jsonb;
 begin
-  %2$s
+  %9$s%2$s
   begin
     if v_names = %3$L::text[] then
       v_event := %4$s;
@@ -30,7 +30,8 @@ $capture$ $sql$,
     p_name, dreamlit._names_sql(p_anchor, p_table, p_numbers), p_names,
     format(replace(p_event, '%', '%%') || '(' || s.trigger_row || ', ' || s.new_row || ', ' || s.old_row || ')', variadic p_names),
     'select ' || replace(p_event, '%', '%%') || '(' || d.trigger_row || ', ' || d.new_row || ', ' || d.old_row || ')',
-    p_version_id, p_operation, dreamlit._last_resort_event_sql(p_operation, dreamlit._plain_sql(p_table, p_names, p_numbers)))
+    p_version_id, p_operation, dreamlit._last_resort_event_sql(p_operation, dreamlit._plain_sql(p_table, p_names, p_numbers)),
+    dreamlit._copying_sql(p_operation))
   from dreamlit._row_arguments(p_operation, p_capture, p_names, 'new', 'old') as s
   cross join dreamlit._row_arguments(p_operation, p_capture, p_names, '($1)', '($2)') as d;
 $$;

@@ -13,7 +13,7 @@ begin
         'write schema.table, quoted where SQL would want quotes'))::dreamlit._fault;
     return;
   end if;
-  select c.relkind, c.relpersistence, n.nspname, pg_get_userbyid(c.relowner) as owner into v_class
+  select c.relkind, c.relpersistence, n.nspname, pg_get_userbyid(c.relowner) as owner, c.relowner into v_class
   from pg_class as c join pg_namespace as n on n.oid = c.relnamespace where c.oid = p_table;
   if v_class.nspname in ('dreamlit', 'dreamlit_workflows', 'pgmq', 'cron', 'pg_catalog', 'information_schema') then
     return next ('trigger.table', format('%s belongs to the engine or the system', p_table), 'watch a table of your own')::dreamlit._fault;
@@ -24,6 +24,10 @@ begin
   elsif not has_table_privilege(p_table, 'TRIGGER') then
     return next ('trigger.table', format('%s may not put a trigger on %s', current_user, p_table),
       format('let its owner say: grant trigger on %s to %I', p_table, current_user))::dreamlit._fault;
+  elsif dreamlit._captures_replicated() and not pg_has_role(v_class.relowner, 'USAGE') then
+    -- PostgreSQL lets only the owner say that a trigger fires for replicated rows.
+    return next ('trigger.table', format('%s is not the owner of %s, and rows are captured that replication writes', current_user, p_table),
+      format('publish as %I, or grant %I to %I', v_class.owner, v_class.owner, current_user))::dreamlit._fault;
   end if;
   return query
     select 'trigger.columns', format('%s has no column %s', p_table, c.value), dreamlit._did_you_mean(c.value, array(select t.column_name from dreamlit._table_columns(p_table) as t))

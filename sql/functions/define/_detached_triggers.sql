@@ -16,7 +16,8 @@ begin
   select w.name into v_workflow from dreamlit._workflows as w where w.workflow_id = v_version.workflow_id;
   v_anchor := dreamlit._object_name(v_workflow, v_version.version, 'columns');
   for v_trigger in
-    select o.operation, t.tgrelid::regclass as watched, t.tgname, t.tgtype & 1 = 1 as by_row, t.tgqual is not null as conditional
+    select o.operation, t.tgrelid::regclass as watched, t.tgname, t.tgtype & 1 = 1 as by_row, t.tgqual is not null as conditional,
+      t.tgenabled = 'A' as always
     from unnest(v_version.operations) as o(operation)
     join pg_trigger as t on t.tgfoid = to_regprocedure(dreamlit._trigger_function_name(v_workflow, o.operation) || '()') and t.tgparentid = 0
     where p_watched
@@ -27,6 +28,9 @@ begin
       v_pinned := true;
       v_sql := v_sql || format('create or replace trigger %I after %s on %s for each row execute function %s()', v_trigger.tgname,
         v_trigger.operation, v_table, dreamlit._trigger_function_name(v_workflow, v_trigger.operation));
+      if v_trigger.always then
+        v_sql := v_sql || format('alter table %s enable always trigger %I', v_table, v_trigger.tgname);
+      end if;
     end if;
   end loop;
   return query select v_table, v_pinned, v_sql;

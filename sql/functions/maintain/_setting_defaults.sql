@@ -18,6 +18,7 @@ language sql immutable set search_path = pg_catalog, pg_temp as $$
     ('alert_slack', 'null', 'the Slack channel that is told, of the sender''s workspace'),
     ('alert_after', '"5 minutes"', 'how long the oldest ready message or event of a queue may wait before the owner is told'),
     ('alert_quiet', '"1 hour"', 'how long a trouble must have been quiet before it is told anew'),
+    ('capture_replicated', 'false', 'whether rows that logical replication writes are captured; for what is published from then on'),
     ('public_url', 'null', 'where dreamlit serve can be reached from outside: https://mail.example.com'),
     ('track', '{"opens": false, "clicks": false}', 'whether emails measure opens and clicks, unless a step says otherwise'),
     ('machine_seconds', '2', 'an open or a click within so many seconds of the delivery is a machine''s'),

@@ -18,7 +18,13 @@ begin
       return query select 'critical', format('its trigger on %s is disabled: events are not captured', v_operation),
         format('alter table %s enable trigger %I', v_trigger.watched, format('dreamlit_%s_%s', p_workflow, v_operation));
     end if;
-    if dreamlit._takes_row_trigger(v_trigger.watched, v_operation) and not v_trigger.by_row then
+    if dreamlit._captures_replicated() and v_trigger.tgenabled <> 'A' then
+      return query select 'critical', format('its trigger on %s of %s is from before the setting capture_replicated: what replication writes is not captured', v_operation, v_trigger.watched),
+        format('select * from dreamlit.with_workflows_detached(%L, ''select 1'')', v_trigger.watched);
+    elsif v_trigger.tgenabled <> 'A' and dreamlit._is_replicated(v_trigger.watched) then
+      return query select 'warning', format('%s is written by logical replication, of which its trigger on %s sees nothing', v_trigger.watched, v_operation),
+        'if it is to see it: dreamlit install --replica, then this check again; otherwise leave it';
+    elsif dreamlit._takes_row_trigger(v_trigger.watched, v_operation) and not v_trigger.by_row then
       return query select 'critical', format('%s has become a partition or a parent: rows written through the other table are not captured', v_trigger.watched),
         format('select * from dreamlit.with_workflows_detached(%L, ''select 1'')', v_trigger.watched);
     end if;

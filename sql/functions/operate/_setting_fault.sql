@@ -10,6 +10,10 @@ begin
       if p_value not in ('"database"', '"sender"') or (p_value = '"database"' and to_regprocedure('dreamlit._run_python(text, jsonb)') is null) then
         return 'use "sender", or "database" where plpython3u was there at installation';
       end if;
+    when p_name = 'capture_replicated' then
+      if jsonb_typeof(p_value) <> 'boolean' then
+        return 'write true or false';
+      end if;
     when p_name in ('alert_email', 'alert_slack') then
       if p_value <> 'null' and (jsonb_typeof(p_value) <> 'string' or (p_value #>> '{}') !~ case p_name
           when 'alert_email' then '^[^[:space:][:cntrl:]<>,;@"]+@[^[:space:][:cntrl:]<>,;@"]+$' else '^[^[:space:][:cntrl:]]+$' end) then
