@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from email.utils import getaddresses
+
 import pytest
 from tests.bad_input.conftest import House, only
 
@@ -102,7 +104,6 @@ def test_what_is_no_address_fails_its_task_alone(
         ("from", "nobody", "not an address"),
         ("reply_to", "x", "not an address"),
         ("name", "Ann\r\nBcc: x@y.z", "carriage return"),
-        ("name", "Ann <evil@x.y>, Bob", "not an address"),
         ("header", "x\r\nBcc: x@y.z", "carriage return"),
     ],
 )
@@ -124,3 +125,11 @@ def test_a_subject_is_sent_as_it_is(house: House, watched: dict[str, str], writt
 def test_copies_to_nobody_are_none(house: House, watched: dict[str, str]) -> None:
     house.insert(watched["cc"], "'  '")
     assert only(house.outcome(watched["cc"]).contents)["cc"] == []
+
+
+def test_a_name_cannot_bring_a_second_recipient(house: House, watched: dict[str, str]) -> None:
+    house.insert(watched["name"], literal("Ann <evil@x.y>, Bob"))
+    (content,) = house.outcome(watched["name"]).contents
+    assert [getaddresses([address]) for address in content["to"]] == [
+        [("Ann <evil@x.y>, Bob", "a@example.com")]
+    ]
