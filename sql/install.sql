@@ -378,6 +378,14 @@ set local check_function_bodies = off;
 \ir functions/operate/unsuppress.sql
 \ir functions/operate/version.sql
 
+\ir functions/preview/_preview_source.sql
+\ir functions/preview/_preview_event.sql
+\ir functions/preview/_preview_step.sql
+\ir functions/preview/_preview.sql
+\ir functions/preview/_preview_definition.sql
+\ir functions/preview/preview.sql
+\ir functions/preview/preview_definition.sql
+
 \ir functions/alert/_alert.sql
 \ir functions/alert/_alert_text.sql
 \ir functions/alert/_post_alert.sql

@@ -26,6 +26,7 @@ from sqlalchemy.dialects.postgresql.psycopg import dialect
 
 from dreamlit_pg import tables
 from dreamlit_pg.errors import NotFound, NotInstalled, from_database
+from dreamlit_pg.previews import Preview, rendered
 from dreamlit_pg.reading import read_everything
 
 _DIALECT = dialect()  # type: ignore[no-untyped-call]
@@ -131,6 +132,34 @@ class Client:
         """Start a run by hand; returns its id. Raises NotFound, WrongState, DefinitionError (payload)."""
         document = json.dumps({} if payload is None else payload)
         return int(self._value("select dreamlit.start(%s, %s) as value", name, document))
+
+    def preview(
+        self,
+        workflow: str | Mapping[str, Any],
+        *,
+        row: str | None = None,
+        payload: Mapping[str, Any] | None = None,
+        step: str | None = None,
+        all_branches: bool = False,
+    ) -> list[Preview]:
+        """The messages that a workflow (a name, or a definition that need not be published) would make now.
+
+        Of the row with this primary key, of the newest one, or of a payload. Nothing is sent or kept. Raises
+        NotFound, WrongState, DefinitionError.
+        """
+        by_name = isinstance(workflow, str)
+        rows = self._rows(
+            "select step, channel, content, error, context::text, marks, templates"
+            f" from dreamlit.{'preview' if by_name else 'preview_definition'}(%s, %s, %s, %s, %s)",  # noqa: S608
+            (
+                workflow if by_name else json.dumps(workflow),
+                row,
+                None if payload is None else json.dumps(payload),
+                step,
+                all_branches,
+            ),
+        )
+        return rendered(rows)
 
     def cancel_run(self, run_id: int) -> str:
         """Cancel a run; returns its state. Raises NotFound."""

@@ -25,6 +25,7 @@ UNPINNED = {
     "rollback": "likewise, for a version that was published before its path was stored",
     "attach_workflows": "likewise",
     "with_workflows_detached": "the migration's names mean what they mean to its caller",
+    "preview_definition": "as publish",
     "work": "a procedure that commits cannot be pinned",
 }
 """Functions that run under the caller's search_path, each named in full throughout."""

@@ -10,6 +10,7 @@ from dreamlit_cli.commands import (
     logs,
     messages,
     people,
+    preview,
     runs,
     sender,
     versions,
@@ -26,6 +27,7 @@ ALL = (
     *logs.ALL,
     *people.ALL,
     *brand.ALL,
+    *preview.ALL,
     *engagement.ALL,
     *sender.ALL,
 )

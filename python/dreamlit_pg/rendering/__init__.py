@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from .batch import render_batch
 from .links import linked_files
+from .placeholders import PLACEHOLDERS
 from .references import references
 
-__all__ = ["linked_files", "references", "render_batch"]
+__all__ = ["PLACEHOLDERS", "linked_files", "references", "render_batch"]

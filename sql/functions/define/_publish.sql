@@ -1,5 +1,5 @@
 -- Lock order: the publishers' advisory lock, the workflow's row, last the user's table.
-create or replace function dreamlit._publish(p_definition jsonb, p_search_path text, p_sandbox boolean default false)
+create or replace function dreamlit._publish(p_definition jsonb, p_search_path text, p_sandbox boolean default false, p_watch boolean default true)
 returns table (workflow text, version integer, changed boolean)
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -26,6 +26,10 @@ begin
     select coalesce(jsonb_agg(f), '[]') from dreamlit._check_compliance(v_definition, v_references) as f));
   perform dreamlit._save_version(
     v_begun.workflow_id, v_begun.version_id, v_begun.version, v_definition, current_user, v_compiled, v_references, p_search_path);
+  if not p_watch then
+    return query select v_definition ->> 'workflow', v_begun.version, true;
+    return;
+  end if;
   perform dreamlit._watch_table(v_definition, v_begun.version_id, v_begun.version, v_begun.previous, v_compiled);
   if p_sandbox then
     perform dreamlit.set_sandbox(v_definition ->> 'workflow', true);
@@ -33,6 +37,7 @@ begin
   return query select v_definition ->> 'workflow', v_begun.version, true;
 end;
 $$;
-comment on function dreamlit._publish(jsonb, text, boolean) is
-  'What publish does, under a pinned path; p_search_path is the caller''s, for the definition''s SQL.';
-grant execute on function dreamlit._publish(jsonb, text, boolean) to dreamlit_admin;
+comment on function dreamlit._publish(jsonb, text, boolean, boolean) is
+  'What publish does, under a pinned path; p_search_path is the caller''s, for the definition''s SQL. Without p_watch the table''s triggers '
+  'stay as they are: for a preview, which is undone.';
+grant execute on function dreamlit._publish(jsonb, text, boolean, boolean) to dreamlit_admin;
