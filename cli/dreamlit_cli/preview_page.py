@@ -33,7 +33,8 @@ dt { color: var(--quiet); } dd { margin: 0; overflow-wrap: anywhere; }
 .views { display: flex; flex-wrap: wrap; gap: 18px; margin-top: 18px; align-items: flex-start; }
 figure { margin: 0; min-width: 0; max-width: 100%; }
 figcaption { font-size: 12px; font-weight: 600; color: var(--quiet); margin: 0 0 6px; }
-iframe { display: block; border: 1px solid var(--line); border-radius: 8px; background: #fff; max-width: 100%; }
+iframe { display: block; max-width: 100%; border: 1px solid var(--line); border-radius: 8px;
+         background: #fff; }
 .dark iframe { background: #1b1b1d; }
 .desktop iframe { width: 640px; height: 640px; } .phone iframe { width: 375px; height: 640px; }
 .plain { flex: 1 1 340px; }
@@ -43,9 +44,11 @@ pre { margin: 0; padding: 14px 16px; border: 1px solid var(--line); border-radiu
 .slack { max-width: 680px; margin-top: 18px; border: 1px solid var(--line); border-radius: 8px;
          padding: 16px 18px; overflow-wrap: anywhere; }
 .slack > * { margin: 0 0 10px; } .slack > :last-child { margin: 0; }
-.slack .header { font-size: 18px; font-weight: 800; } .slack .context { color: var(--quiet); font-size: 12px; }
+.slack .header { font-size: 18px; font-weight: 800; }
+.slack .context { color: var(--quiet); font-size: 12px; }
 .slack .fields { display: grid; grid-template-columns: 1fr 1fr; gap: 8px 16px; }
-.slack hr { border: 0; border-top: 1px solid var(--line); } .slack img { max-width: 100%; border-radius: 6px; }
+.slack hr { border: 0; border-top: 1px solid var(--line); }
+.slack img { max-width: 100%; border-radius: 6px; }
 .slack .button { display: inline-block; border: 1px solid var(--line); border-radius: 6px; padding: 4px 12px;
                  margin: 0 8px 0 0; font-size: 13px; font-weight: 700; }
 .slack code { font: 12px ui-monospace, Menlo, Consolas, monospace; color: var(--bad); }
@@ -107,7 +110,6 @@ def _email(content: Mapping[str, Any]) -> str:
     html, text = content.get("html"), content.get("text")
     made = text is None and html is not None
     plain = plain_text(html) if made and html is not None else text or ""
-    views = ""
     if html is not None:
         light = _view("desktop", "light", html) + _view("phone", "light", html)
         dark = _view("desktop", "dark", html) + _view("phone", "dark", html)
@@ -183,7 +185,8 @@ def _button(element: Mapping[str, Any]) -> str:
 
 
 def _image(block: Mapping[str, Any]) -> str:
-    return f'<img src="{escape(str(block.get("image_url") or ""))}" alt="{escape(str(block.get("alt_text") or ""))}">'
+    source, alt = (escape(str(block.get(key) or "")) for key in ("image_url", "alt_text"))
+    return f'<img src="{source}" alt="{alt}">'
 
 
 def _text(value: Any) -> str:

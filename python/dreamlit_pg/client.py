@@ -149,8 +149,11 @@ class Client:
         """
         by_name = isinstance(workflow, str)
         rows = self._rows(
-            "select step, channel, content, error, context::text, marks, templates"
-            f" from dreamlit.{'preview' if by_name else 'preview_definition'}(%s, %s, %s, %s, %s)",  # noqa: S608
+            (
+                "select step, channel, content, error, context::text, marks, templates from dreamlit.preview"
+                + ("" if by_name else "_definition")
+                + "(%s, %s, %s, %s, %s)"
+            ),
             (
                 workflow if by_name else json.dumps(workflow),
                 row,

@@ -17,7 +17,7 @@ GMAIL_CLIPS = 102 * 1024
 
 @dataclass(frozen=True, kw_only=True)
 class Preview:
-    """One message of a preview: its content, or why there is none. `channel` is None for another step's error."""
+    """One message: its content, or why there is none. `channel` is None for a step that sends nothing."""
 
     step: str
     channel: str | None

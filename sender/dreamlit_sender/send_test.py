@@ -1,4 +1,4 @@
-"""One message to oneself, by the transport that the sender is configured with; the database knows nothing of it."""
+"""Messages to oneself, by the transport that the sender is configured with; the database is not told."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from dreamlit_pg.previews import Preview
 row = click.option("--row", metavar="KEY", help="The row with this primary key; else the newest.")
 payload = click.option("--payload", help="The fields as JSON, in the place of a row.")
 step = click.option("--step", metavar="ID", help="This step's messages only.")
-all_branches = click.option("--all", "all_branches", is_flag=True, help="Take every branch, whatever its if.")
+all_branches = click.option("--all", "all_branches", is_flag=True, help="Take every branch.")
 
 
 @click.command()
@@ -40,11 +40,11 @@ all_branches = click.option("--all", "all_branches", is_flag=True, help="Take ev
 @as_json
 @click.pass_obj
 def preview(
-    dsn: str, workflow: str, *, out: Path | None, no_open: bool, as_json: bool, **options: Any
+    dsn: str, /, workflow: str, *, out: Path | None, no_open: bool, as_json: bool, **options: Any
 ) -> None:
     """Show what a workflow would send for a row, with its real queries. Nothing is sent or kept.
 
-    A YAML file need not be published, and is not. Waits are over at once; conditions decide as they would now.
+    A YAML file need not be published, and is not. Waits are over at once; conditions decide as now.
     """
     name, messages = _messages(dsn, workflow, **options)
     if as_json:
@@ -136,7 +136,7 @@ def _print(messages: Sequence[Preview]) -> None:
 @as_json
 @click.pass_obj
 def send_test(
-    dsn: str, workflow: str, *, to: str, config: Path | None, as_json: bool, **options: Any
+    dsn: str, /, workflow: str, *, to: str, config: Path | None, as_json: bool, **options: Any
 ) -> None:
     """Send what a workflow would send for a row to yourself, by the sender's own transport.
 
