@@ -113,7 +113,8 @@ def _email(content: Mapping[str, Any]) -> str:
     if html is not None:
         light = _view("desktop", "light", html) + _view("phone", "light", html)
         dark = _view("desktop", "dark", html) + _view("phone", "dark", html)
-        return f'<div class="views">{light}{_plain(plain, made=made)}</div><div class="views">{dark}</div>{views}'
+        lit = f'<div class="views">{light}{_plain(plain, made=made)}</div>'
+        return f'{lit}<div class="views">{dark}</div>'
     return f'<div class="views">{_plain(plain, made=False)}</div>'
 
 

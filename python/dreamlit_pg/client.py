@@ -31,6 +31,12 @@ from dreamlit_pg.reading import read_everything
 
 _DIALECT = dialect()  # type: ignore[no-untyped-call]
 
+_PREVIEW = (
+    "select step, channel, content, error, context::text, marks, templates"
+    " from dreamlit.preview(%s, %s, %s, %s, %s)"
+)
+_PREVIEW_DEFINITION = _PREVIEW.replace("preview(", "preview_definition(")
+
 Connection = psycopg.Connection[Any]
 Row = dict[str, Any]
 Time = datetime | None
@@ -147,15 +153,10 @@ class Client:
         Of the row with this primary key, of the newest one, or of a payload. Nothing is sent or kept. Raises
         NotFound, WrongState, DefinitionError.
         """
-        by_name = isinstance(workflow, str)
         rows = self._rows(
+            _PREVIEW if isinstance(workflow, str) else _PREVIEW_DEFINITION,
             (
-                "select step, channel, content, error, context::text, marks, templates from dreamlit.preview"
-                + ("" if by_name else "_definition")
-                + "(%s, %s, %s, %s, %s)"
-            ),
-            (
-                workflow if by_name else json.dumps(workflow),
+                workflow if isinstance(workflow, str) else json.dumps(workflow),
                 row,
                 None if payload is None else json.dumps(payload),
                 step,
