@@ -3,6 +3,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PEERS := $(VENV)/.peers
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-stop test test-faults lint lock audit format bench provide provide-tests
@@ -17,7 +18,7 @@ demo: provide ## From a row to an inbox: a private server, the example workflows
 demo-stop: ## End everything that `make demo` started
 	@if [ -x $(BIN)/dreamlit ]; then $(BIN)/dreamlit demo --stop; fi
 
-test: provide-tests ## Run the whole test suite (ARGS="-k name" for a part of it)
+test: provide-tests $(PEERS) ## Run the whole test suite (ARGS="-k name" for a part of it)
 	$(BIN)/python -m pytest -n 2 $(ARGS)
 
 test-faults: provide-tests ## The fault suite in its long form, with a table at the end (FAULT_SECONDS=60 for a shorter held snapshot)
@@ -29,9 +30,11 @@ lint: $(READY) ## Check style and types
 	$(BIN)/mypy
 	$(BIN)/sqlfluff lint --nocolor --ignore parsing sql
 
-lock: $(READY) ## Renew requirements.lock from pyproject.toml (ARGS="--upgrade" for the newest of everything)
+lock: $(READY) ## Renew the two lock files from pyproject.toml (ARGS="--upgrade" for the newest of everything)
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra dev $(ARGS) \
 	  --custom-compile-command 'make lock' --output-file requirements.lock pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra bench $(ARGS) \
+	  --constraint requirements.lock --custom-compile-command 'make lock' --output-file benchmarks/requirements.lock pyproject.toml
 
 audit: $(READY) ## Ask for known faults of what requirements.lock pins
 	$(BIN)/python .ci/audit.py requirements.lock
@@ -40,7 +43,7 @@ format: $(READY) ## Format the Python code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: provide ## Measure against a bare baseline of the same run (NAME=engine for one bench)
+bench: provide $(PEERS) ## Measure against bare baselines and peers of the same run (NAME=engine for one bench)
 	$(BIN)/python -m benchmarks $(if $(filter command,$(origin NAME)),$(NAME)) $(ARGS)
 
 provide: $(READY)
@@ -48,6 +51,12 @@ provide: $(READY)
 
 provide-tests: $(READY)
 	@$(BIN)/python -m dreamlit_pg.servers provide --tests
+
+# What the benches compare with; Node's only where Node is.
+$(PEERS): $(READY) benchmarks/requirements.lock benchmarks/peers/graphile/package-lock.json
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement benchmarks/requirements.lock
+	if command -v npm >/dev/null; then npm ci --silent --no-audit --no-fund --prefix benchmarks/peers/graphile; fi
+	@touch $@
 
 $(READY): pyproject.toml requirements.lock .ci/venv
 	sh .ci/venv $(VENV)

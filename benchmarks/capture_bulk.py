@@ -6,6 +6,7 @@ import statistics
 import time
 from collections.abc import Callable
 
+from benchmarks.extent import Extent
 from benchmarks.place import Connection, Place
 from benchmarks.result import Figure, Reach, Result
 from benchmarks.workflows import COLUMNS, ROW, paid
@@ -13,13 +14,12 @@ from benchmarks.workflows import COLUMNS, ROW, paid
 NAME = "capture-bulk"
 ABOUT = "one statement of 200,000 rows, all of them matching, in turns with the same table without a trigger"
 ROWS = 200_000
-ROUNDS = 3
-REACH = Reach(of="ratio", bound="at most", limit=3)
+REACH = Reach(of="ratio", bound="at most", limit=2.5)
 
 
-def run(place: Place, scale: float = 1) -> Result:
+def run(place: Place, extent: Extent) -> Result:
     """Measure; each round takes both ways and both tables in turn, into emptied tables."""
-    rows = max(1000, round(ROWS * scale))
+    rows = extent.of(ROWS, least=1000)
     with place.connect() as connection:
         for table in ("app.bare", "app.watched"):
             connection.execute(f"create table {table} ({COLUMNS})")
@@ -28,7 +28,7 @@ def run(place: Place, scale: float = 1) -> Result:
         lines = _lines(connection, rows)
         _insert(connection, "app.watched", 10)
         samples: dict[str, list[float]] = {}
-        for _ in range(ROUNDS):
+        for _ in range(extent.rounds):
             for way, load in _ways(connection, rows, lines).items():
                 for table in ("app.bare", "app.watched"):
                     _empty(place)

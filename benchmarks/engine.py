@@ -1,71 +1,96 @@
-"""From a table to the outbox, every message rendered and all history kept, against a bare pgmq round trip."""
+"""From a table to the outbox, rendered and with all history, against a bare pgmq round trip and the peers."""
 
 from __future__ import annotations
 
 import statistics
-import threading
 import time
 from collections.abc import Callable
 
-import psycopg
-
-from benchmarks.place import Connection, Place
+from benchmarks.extent import Extent
+from benchmarks.load import STATEMENT, table_to_outbox, table_to_sink, watch_orders
+from benchmarks.peers.measure import Round, measurable, measure, missing
+from benchmarks.peers.process import Kind
+from benchmarks.place import Place
 from benchmarks.result import Figure, Reach, Result
-from benchmarks.workflows import COLUMNS, ROW, paid
 
 NAME = "engine"
 ABOUT = (
     "rows of a watched table to the e-mail outbox: captured, run and task opened, three fields rendered,"
-    " message logged and queued; beside it as many messages through one pgmq queue: send_batch, read,"
-    " archive or delete"
+    " message logged and queued; beside it as many messages through one pgmq queue (send_batch, read,"
+    " archive or delete), and the same notifications through each peer, from the first enqueue until all"
+    " are handed to a null sink and the database says that none is open"
 )
 EVENTS = 20_000
-STATEMENT = 1000
-ROUNDS = 3
-REACHES = (Reach(of="value", bound="at least", limit=10_000), Reach(of="ratio", bound="at most", limit=5))
-WAYS = {
-    "one worker": (1, STATEMENT),
-    "two workers": (2, STATEMENT),
-    "one worker, rows inserted one by one": (1, 1),
+WAYS: dict[str, Callable[[Place, int], float]] = {
+    "table to outbox, one worker": table_to_outbox,
+    "table to outbox, two workers": lambda place, events: table_to_outbox(place, events, workers=2),
+    "table to outbox, one worker, rows inserted one by one": (
+        lambda place, events: table_to_outbox(place, events, statement=1)
+    ),
+    "table to null sink, two workers and a sender": table_to_sink,
 }
-"""Workers, and rows a statement. The clock starts at the first insert; single rows wait already by then."""
+"""The clock starts at the first insert; single rows wait already by then."""
+FLOOR = "bare pgmq round trip, archived"
+ONE, TWO = "table to outbox, one worker", "table to outbox, two workers"
+REACHES = {ONE: Reach(of="ratio", bound="at most", limit=3.5)}
+AGAINST = {"graphile-worker": 1.5, "dbos": 20, "absurd": 20, "procrastinate": 20}
+"""How many times a peer's rate two workers reach."""
 
 
-def run(place: Place, scale: float = 1) -> Result:
-    """Measure; each round takes the baseline and every way in turn, with workers that are warm."""
-    events = max(STATEMENT, round(EVENTS * scale))
-    with place.connect() as connection:
-        connection.execute(f"create table app.orders ({COLUMNS})")
-    place.publish(paid("app.orders"))
+def run(place: Place, extent: Extent) -> Result:
+    """Measure; each round takes the baselines, every way and every peer in turn, with warm workers."""
+    events = extent.of(EVENTS, least=100)
+    watch_orders(place)
     samples: dict[str, list[float]] = {}
-    for _ in range(ROUNDS):
-        for end in ("archive", "delete"):
+    kinds = measurable()
+    for _ in range(extent.rounds):
+        for what, end in ((FLOOR, "archive"), ("bare pgmq round trip, deleted", "delete")):
             place.settle()
-            samples.setdefault(f"pgmq, {end}", []).append(_round_trip(place, events, end))
-        for way, (workers, statement) in WAYS.items():
-            samples.setdefault(way, []).append(_table_to_outbox(place, events, workers, statement))
-    return Result(bench=NAME, about=ABOUT, figures=_figures(samples, events), samples=samples)
+            samples.setdefault(what, []).append(events / _round_trip(place, events, end))
+        for way, measure_way in WAYS.items():
+            samples.setdefault(way, []).append(events / measure_way(place, events))
+        for kind in kinds:
+            done = measure(place, kind, events)
+            samples.setdefault(_words(kind, done), []).append(done.rate)
+    return Result(bench=NAME, about=ABOUT, figures=_figures(samples), samples=samples, notes=_notes(kinds))
 
 
-def _figures(samples: dict[str, list[float]], events: int) -> list[Figure]:
-    rates = {way: events / statistics.median(seconds) for way, seconds in samples.items()}
-    bare = rates["pgmq, archive"]
-    figures = [
-        Figure(what="bare pgmq round trip, archived", value=bare, unit="/s"),
-        Figure(what="bare pgmq round trip, deleted", value=rates["pgmq, delete"], unit="/s"),
+def _words(kind: Kind, done: Round) -> str:
+    return f"{kind.name} {kind.version}, {done.count:,} jobs"
+
+
+def _notes(kinds: list[Kind]) -> list[str]:
+    notes = [
+        f"{kind.name} {kind.version}: {kind.processes} worker processes, keeps {kind.keeps}" for kind in kinds
     ]
-    for way in WAYS:
-        reaches = REACHES if way == "one worker" else ()
-        figures.append(
-            Figure(
-                what=f"table to outbox, {way}",
-                value=rates[way],
-                unit="/s",
-                baseline=bare,
-                ratio=bare / rates[way],
-                reaches=reaches,
+    return notes + [f"not measured, as it is not installed here: {name}" for name in missing()]
+
+
+def _figures(samples: dict[str, list[float]]) -> list[Figure]:
+    rates = {what: statistics.median(found) for what, found in samples.items()}
+    floor = rates[FLOOR]
+    figures = []
+    for what, rate in rates.items():
+        if what in WAYS:
+            reaches = [REACHES[what]] if what in REACHES else []
+            figures.append(
+                Figure(what=what, value=rate, unit="/s", baseline=floor, ratio=floor / rate, reaches=reaches)
             )
-        )
+        else:
+            figures.append(Figure(what=what, value=rate, unit="/s"))
+    for what, rate in rates.items():
+        peer = what.split(" ")[0]
+        if peer in AGAINST:
+            figures.append(
+                Figure(
+                    what=f"two workers against {peer}",
+                    value=rates[TWO],
+                    unit="/s",
+                    baseline=rate,
+                    ratio=rates[TWO] / rate,
+                    reaches=[Reach(of="ratio", bound="at least", limit=AGAINST[peer])],
+                )
+            )
     return figures
 
 
@@ -80,7 +105,7 @@ def _round_trip(place: Place, events: int, end: str) -> float:
                 "select count(*) from pgmq.send_batch('bench', array(select jsonb_build_object('trigger',"
                 " jsonb_build_object('id', i, 'name', 'Person ' || i, 'amount', i %% 1000 + 0.99,"
                 " 'email', 'person' || i || '@example.com')) from generate_series(%s::int, %s) as i))",
-                [first, first + STATEMENT - 1],
+                [first, min(first + STATEMENT - 1, events)],
             )
         taken = 0
         while taken < events:
@@ -91,104 +116,3 @@ def _round_trip(place: Place, events: int, end: str) -> float:
         seconds = time.perf_counter() - started
         connection.execute("select pgmq.drop_queue('bench')")
     return seconds
-
-
-def _table_to_outbox(place: Place, events: int, workers: int, statement: int) -> float:
-    """Seconds until every event has its message in the outbox."""
-    with place.connect() as connection, place.connect(place.superuser_dsn) as watcher:
-        with _Workers(place, workers) as crew:
-            _insert(connection, 10 * workers, 1)
-            crew.work()
-            _empty(watcher)
-            place.settle()
-            started = time.perf_counter()
-            _insert(connection, events, statement)
-            if statement == 1:
-                watcher.execute("checkpoint")
-                started = time.perf_counter()
-            crew.work()
-            seconds = time.perf_counter() - started
-        _check(watcher, events)
-        _empty(watcher)
-    return seconds
-
-
-def _insert(connection: Connection, rows: int, statement: int) -> None:
-    """Rows in statements of so many, each with its own commit; single rows by one call with one commit."""
-    values = f"insert into app.orders (name, email, amount, note) select {ROW}"
-    if statement == 1:
-        connection.execute(f"do $$ begin for i in 1 .. {rows} loop {values}; end loop; end $$")
-        return
-    for first in range(1, rows + 1, statement):
-        connection.execute(f"{values} from generate_series({first}, {first + statement - 1}) as i")
-
-
-def _empty(connection: Connection) -> None:
-    connection.execute(
-        "truncate app.orders, pgmq.q_dreamlit_events, pgmq.q_dreamlit_email_bulk,"
-        " pgmq.q_dreamlit_email_urgent, dreamlit._messages, dreamlit._runs,"
-        " dreamlit._run_history, dreamlit._tasks, dreamlit._task_history"
-    )
-
-
-def _check(connection: Connection, events: int) -> None:
-    """Nothing lost, nothing twice: else the seconds say nothing."""
-    row = connection.execute(
-        "select (select count(*) from pgmq.q_dreamlit_email_bulk)"
-        " + (select count(*) from pgmq.q_dreamlit_email_urgent),"
-        " (select count(*) from dreamlit._messages), (select count(distinct run_id) from dreamlit._messages)"
-    ).fetchone()
-    if row != (events, events, events):
-        raise AssertionError(f"{events} events became {row} queued messages, logged messages and runs")
-
-
-class _Workers:
-    """Sessions that work when told to, each until the events and the due tasks are gone."""
-
-    def __init__(self, place: Place, count: int) -> None:
-        self._place = place
-        self._stack: list[Connection] = []
-        self._count = count
-
-    def __enter__(self) -> _Workers:
-        dsn = self._place.superuser_dsn
-        self._stack = [psycopg.connect(dsn, autocommit=True) for _ in range(self._count)]
-        for connection in self._stack:
-            connection.execute("select dreamlit._run_python('render_batch', '[\"email\", {}, {}, []]')")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for connection in self._stack:
-            connection.close()
-
-    def work(self) -> None:
-        """Return when all is in the outbox. Raises what a worker raised."""
-        errors: list[Exception] = []
-        threads = [threading.Thread(target=_guarded(_drain, errors), args=[c]) for c in self._stack]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        if errors:
-            raise errors[0]
-
-
-def _drain(connection: Connection) -> None:
-    while True:
-        connection.execute("call dreamlit.work(0)")
-        row = connection.execute(
-            "select exists (select from pgmq.q_dreamlit_events)"
-            " or exists (select from dreamlit._tasks where due_at is not null)"
-        ).fetchone()
-        if row is None or not row[0]:
-            return
-
-
-def _guarded(work: Callable[[Connection], None], errors: list[Exception]) -> Callable[[Connection], None]:
-    def guarded(connection: Connection) -> None:
-        try:
-            work(connection)
-        except Exception as error:  # noqa: BLE001 - raised again where the work was asked for
-            errors.append(error)
-
-    return guarded

@@ -2,75 +2,77 @@
 
 from __future__ import annotations
 
-import contextlib
-import math
-import os
-import re
-import subprocess
-import sys
-import threading
+import statistics
 import time
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
-import psycopg
-from aiosmtpd.controller import Controller
-
-from benchmarks.place import HOME, SENDER, Place
-from benchmarks.result import Figure, Reach, Result
-from benchmarks.workflows import COLUMNS, paid
-from dreamlit_pg.cluster import free_port
-from dreamlit_pg.errors import DreamlitError
+from benchmarks.extent import Extent
+from benchmarks.live import await_accepted, open_sink, sending, smtp_settings, working
+from benchmarks.load import watch_orders
+from benchmarks.place import Place
+from benchmarks.result import Curves, Figure, Reach, Result, percentile
 
 NAME = "latency"
 ABOUT = (
     "one row a commit at an even pace, a worker session, one `dreamlit sender`, an SMTP server on loopback;"
-    " from the return of the commit to the server's 250"
+    " from the return of the commit to the server's 250; several runs of each rate, the median of their"
+    " percentiles"
 )
-RATE = 50
+RATES = (1, 100, 500)
 SECONDS = 20
-WARM_SECONDS = 3
-PATIENCE = 30
-ENTRY = "from dreamlit_cli.main import main; main()"
-REACHES = {
-    50: Reach(of="value", bound="at most", limit=200),
-    99: Reach(of="value", bound="at most", limit=1000),
-}
+WARM_EVENTS = 100
+LIMITS = {50: 80, 99: 300}
 
 
-def run(place: Place, scale: float = 1) -> Result:
-    """Measure p50, p99 and the slowest, in milliseconds."""
-    with place.connect() as connection:
-        connection.execute(f"create table app.orders ({COLUMNS})")
-    place.publish(paid("app.orders"))
-    with _sink() as sink, _worker(place), _sender(place, sink.port) as log:
-        _write(place, first=1, count=RATE * WARM_SECONDS)
-        _await(sink, RATE * WARM_SECONDS, log)
-        first = RATE * WARM_SECONDS + 1
-        committed = _write(place, first=first, count=max(RATE, round(RATE * SECONDS * scale)))
-        _await(sink, first - 1 + len(committed), log)
-    samples = sorted((sink.accepted[number] - at) * 1000 for number, at in committed.items())
-    spread = [round(_percentile(samples, percent), 2) for percent in range(1, 101)]
-    figures = [
-        Figure(what=f"p{p} at {RATE} events/s", value=_percentile(samples, p), unit="ms", reaches=[reach])
-        for p, reach in REACHES.items()
-    ]
-    figures.append(Figure(what=f"slowest of {len(samples)}", value=samples[-1], unit="ms"))
-    return Result(bench=NAME, about=ABOUT, figures=figures, samples={"milliseconds, p1 to p100": spread})
+def run(place: Place, extent: Extent) -> Result:
+    """Measure p50, p99 and the slowest at each rate, in milliseconds."""
+    watch_orders(place)
+    samples: dict[str, list[float]] = {}
+    lines: dict[str, list[tuple[float, float]]] = {}
+    figures = []
+    with open_sink() as sink, working(place), sending(place, smtp_settings(sink.port)) as sender:
+        done = 0
+
+        def measure(rate: int, count: int) -> list[float]:
+            nonlocal done
+            committed = write_evenly(place, first=done + 1, count=count, rate=rate)
+            done += count
+            await_accepted(sink, done, sender)
+            return sorted((sink.accepted[number] - at) * 1000 for number, at in committed.items())
+
+        measure(50, WARM_EVENTS)
+        for rate in RATES:
+            runs = [measure(rate, max(5, round(rate * extent.time(SECONDS)))) for _ in range(extent.rounds)]
+            for percent, limit in LIMITS.items():
+                figures.append(
+                    Figure(
+                        what=f"p{percent} at {rate} events/s",
+                        value=statistics.median(percentile(found, percent) for found in runs),
+                        unit="ms",
+                        reaches=[Reach(of="value", bound="at most", limit=limit)],
+                    )
+                )
+            slowest = max(found[-1] for found in runs)
+            figures.append(
+                Figure(
+                    what=f"slowest of {sum(map(len, runs)):,} at {rate} events/s", value=slowest, unit="ms"
+                )
+            )
+            spread = [
+                statistics.median(percentile(found, percent) for found in runs) for percent in range(1, 101)
+            ]
+            samples[f"{rate} events/s, p1 to p100"] = [round(value, 2) for value in spread]
+            lines[f"{rate} events/s"] = list(enumerate(spread, start=1))
+    curves = Curves(x="percentile", y="milliseconds", lines=lines)
+    return Result(bench=NAME, about=ABOUT, figures=figures, samples=samples, curves=curves)
 
 
-def _percentile(ordered: list[float], percent: int) -> float:
-    return ordered[math.ceil(len(ordered) * percent / 100) - 1]
-
-
-def _write(place: Place, *, first: int, count: int) -> dict[int, float]:
+def write_evenly(place: Place, *, first: int, count: int, rate: float) -> dict[int, float]:
     """Insert rows at an even pace; returns when each commit came back."""
     committed = {}
     with place.connect() as connection:
         begun = time.perf_counter()
         for index in range(count):
-            time.sleep(max(0.0, begun + index / RATE - time.perf_counter()))
+            time.sleep(max(0.0, begun + index / rate - time.perf_counter()))
             number = first + index
             connection.execute(
                 "insert into app.orders (name, email, amount) values ('Person', %s, 9.99)",
@@ -78,91 +80,3 @@ def _write(place: Place, *, first: int, count: int) -> dict[int, float]:
             )
             committed[number] = time.perf_counter()
     return committed
-
-
-class _Sink:
-    """An SMTP server that notes when it has accepted which person's message."""
-
-    def __init__(self) -> None:
-        self.accepted: dict[int, float] = {}
-        self.port = 0
-
-    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
-        for recipient in envelope.rcpt_tos:
-            found = re.fullmatch(r"person(\d+)@example\.com", recipient)
-            if found:
-                self.accepted.setdefault(int(found[1]), time.perf_counter())
-        return "250 accepted"
-
-
-@contextlib.contextmanager
-def _sink() -> Iterator[_Sink]:
-    sink = _Sink()
-    sink.port = free_port()
-    controller = Controller(sink, hostname="127.0.0.1", port=sink.port)
-    controller.start()
-    try:
-        yield sink
-    finally:
-        controller.stop()
-
-
-@contextlib.contextmanager
-def _worker(place: Place) -> Iterator[None]:
-    """What pg_cron does: a session that calls the worker over and over."""
-    connection = psycopg.connect(place.superuser_dsn, autocommit=True)
-    stopping = threading.Event()
-
-    def work() -> None:
-        while not stopping.is_set():
-            with contextlib.suppress(psycopg.errors.QueryCanceled):
-                connection.execute("call dreamlit.work(70)")
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        yield
-    finally:
-        stopping.set()
-        connection.cancel()
-        thread.join()
-        connection.close()
-
-
-@contextlib.contextmanager
-def _sender(place: Place, port: int) -> Iterator[Path]:
-    """A `dreamlit sender` of its own process; yields its log."""
-    log = HOME / "sender.log"
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("DREAMLIT_")},
-        "DREAMLIT_DSN": place.dsn(SENDER),
-        "DREAMLIT_SMTP_URL": f"smtp://127.0.0.1:{port}?starttls=never",
-        "DREAMLIT_FROM": "Bench <bench@example.com>",
-    }
-    with log.open("wb") as file:
-        process = subprocess.Popen(
-            [sys.executable, "-c", ENTRY, "sender"],
-            cwd=HOME,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=file,
-        )
-    try:
-        yield log
-    finally:
-        process.terminate()
-        try:
-            process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _await(sink: _Sink, count: int, log: Path) -> None:
-    until = time.perf_counter() + PATIENCE
-    while len(sink.accepted) < count:
-        if time.perf_counter() > until:
-            end = log.read_text("utf-8", "replace").strip()[-1500:]
-            raise DreamlitError(f"{len(sink.accepted)} of {count} e-mails arrived; the sender said:\n{end}")
-        time.sleep(0.02)

@@ -91,6 +91,7 @@ def open_cluster() -> Iterator[Cluster]:
         with psycopg.connect(cluster.dsn(), autocommit=True) as connection:
             # Without the extension in its database, pg_cron loads and starts no job: a bench ticks by itself.
             connection.execute("drop extension if exists pg_cron")
+        HOME.mkdir(parents=True, exist_ok=True)
         yield cluster
     finally:
         if not ran:
@@ -104,6 +105,7 @@ def fresh_place(cluster: Cluster, bench: str) -> Iterator[Place]:
     cluster.drop_database(dbname)
     place = Place(cluster, dbname)
     install(cluster.create_database(dbname))
+    _unschedule(place)
     with place.connect(place.superuser_dsn) as connection:
         for role, group in ((OWNER, "dreamlit_admin"), (SENDER, "dreamlit_sender")):
             if connection.execute("select from pg_roles where rolname = %s", [role]).fetchone() is None:
@@ -115,6 +117,18 @@ def fresh_place(cluster: Cluster, bench: str) -> Iterator[Place]:
         yield place
     finally:
         cluster.drop_database(dbname)
+
+
+def _unschedule(place: Place) -> None:
+    """Where pg_cron does run (the cluster of the tests), no job of this database starts."""
+    with psycopg.connect(place.cluster.dsn(), autocommit=True) as connection:
+        if connection.execute("select from pg_extension where extname = 'pg_cron'").fetchone():
+            connection.execute(
+                "select cron.unschedule(jobid) from cron.job where database = %s", [place.dbname]
+            )
+            connection.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [place.dbname]
+            )
 
 
 def describe_machine(cluster: Cluster) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from rich.table import Table
 from benchmarks.result import TIMES, Figure, Result, number
 
 FOLDER = Path(__file__).parent
+RESULTS = FOLDER / "results"
 BEGIN, END = "<!-- figures: written by make bench -->\n", "<!-- end of figures -->\n"
 
 
@@ -31,7 +32,7 @@ def table(results: Sequence[Result]) -> Table:
 
 def write_json(result: Result, machine: dict[str, Any]) -> Path:
     """Write results/BENCH.json; returns its path."""
-    path = FOLDER / "results" / f"{result.bench}.json"
+    path = RESULTS / f"{result.bench}.json"
     path.parent.mkdir(exist_ok=True)
     text = json.dumps({"machine": machine} | result.as_json(), indent=1, ensure_ascii=False)
     path.write_text(text + "\n", "utf-8")
@@ -48,6 +49,11 @@ def write_readme(results: Sequence[Result], machine: dict[str, Any]) -> Path:
     return path
 
 
+def _words(result: Result) -> str:
+    notes = "".join(f" {note}." for note in result.notes)
+    return f"- **{result.bench}**: {result.about}.{notes}"
+
+
 def _cells(figure: Figure) -> list[str]:
     """What, figure, bare, ratio, reach, met."""
     reach = " or ".join(reach.text(figure.unit) for reach in figure.reaches)
@@ -55,7 +61,7 @@ def _cells(figure: Figure) -> list[str]:
         figure.what,
         number(figure.value, figure.unit),
         "" if figure.baseline is None else number(figure.baseline, figure.unit),
-        "" if figure.ratio is None else f"{figure.ratio:.2f}{TIMES}",
+        "" if figure.ratio is None else f"{figure.ratio:.{0 if figure.ratio >= 100 else 2}f}{TIMES}",
         reach,
         "" if figure.met is None else "met" if figure.met else "not met",
     ]
@@ -77,5 +83,6 @@ def _markdown(results: Sequence[Result], machine: dict[str, Any]) -> str:
     ]
     for result in results:
         lines += ["| " + " | ".join([result.bench, *_cells(figure)]) + " |" for figure in result.figures]
-    lines += ["", *(f"- **{result.bench}**: {result.about}." for result in results)]
+    lines += ["", *(_words(result) for result in results)]
+    lines += ["", *(f"![{result.bench}](results/{result.bench}.png)" for result in results)]
     return "\n".join(lines) + "\n"

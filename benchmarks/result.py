@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
@@ -49,22 +50,52 @@ class Figure:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Curves:
+    """Lines to draw: what stands along the axes, and each line's points."""
+
+    x: str
+    y: str
+    lines: Mapping[str, Sequence[tuple[float, float]]]
+    log_x: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Result:
-    """All figures of one bench, with every sample that they were made of."""
+    """All figures of one bench, with every sample that they were made of.
+
+    curves    what is drawn in place of bars
+    notes     versions and sizes that a reader needs beside the figures
+    """
 
     bench: str
     about: str
     figures: Sequence[Figure]
     samples: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    curves: Curves | None = None
+    notes: Sequence[str] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Plain data, with what the properties say."""
         figures = [asdict(figure) | {"met": figure.met} for figure in self.figures]
-        return {"bench": self.bench, "about": self.about, "figures": figures, "samples": dict(self.samples)}
+        return {
+            "bench": self.bench,
+            "about": self.about,
+            "figures": figures,
+            "notes": list(self.notes),
+            "samples": dict(self.samples),
+            "curves": None if self.curves is None else asdict(self.curves),
+        }
 
 
 def number(value: float, unit: str) -> str:
     """A number as people read it: 11,800/s, 1.23 s, 46 ms."""
     digits = 0 if value >= 100 else 1 if value >= 10 else 2
+    if unit == "":
+        digits = 0
     text = f"{value:,.{digits}f}"
-    return f"{text}{unit}" if unit.startswith("/") else f"{text} {unit}"
+    return f"{text}{unit}" if unit.startswith("/") else f"{text} {unit}".strip()
+
+
+def percentile(ordered: Sequence[float], percent: float) -> float:
+    """A percentile of sorted samples: the smallest that so many percent do not exceed."""
+    return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
