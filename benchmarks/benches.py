@@ -8,7 +8,16 @@ from benchmarks import (
     capture_bulk,
     capture_single,
     engine,
+    fan_out,
+    held_xmin,
+    history,
+    idle,
     latency,
+    neighbour,
+    sender_http,
+    sender_smtp,
+    sleepers,
+    wal,
 )
 from benchmarks.extent import Extent
 from benchmarks.place import Place
@@ -21,5 +30,14 @@ BENCHES: dict[str, Callable[[Place, Extent], Result]] = {
         capture_bulk,
         engine,
         latency,
+        fan_out,
+        sleepers,
+        history,
+        held_xmin,
+        neighbour,
+        idle,
+        sender_smtp,
+        sender_http,
+        wal,
     )
 }

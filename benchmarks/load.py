@@ -236,3 +236,18 @@ def _send_all(sender: NullSender, count: int) -> None:
             if time.monotonic() > until:
                 raise AssertionError(f"{sender.sent} of {count} messages came to the sender")
             time.sleep(0.005)
+
+
+def await_settled(connection: Connection, count: int) -> None:
+    """Return once so many messages are reported as sent, and no outbox has any left."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        row = connection.execute(
+            f"select {OUTBOX}, (select count(*) from dreamlit._messages where state = 'sent'"
+            " and created_at > now() - interval '1 hour')"
+        ).fetchone()
+        if row == (0, count):
+            return
+        if time.monotonic() > until:
+            raise AssertionError(f"of {count} messages, queued and sent are {row}")
+        time.sleep(0.05)

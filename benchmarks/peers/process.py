@@ -78,8 +78,8 @@ class Peer:
         self.kind = kind
         self._log = log
         self._dsn = ""
-        self._enqueuer: _Child | None = None
-        self._workers: Sequence[_Child] = ()
+        self._enqueuer: Child | None = None
+        self._workers: Sequence[Child] = ()
 
     def set_up(self, dsn: str) -> None:
         """Make its schema; start its processes, connected and warm."""
@@ -116,8 +116,8 @@ class Peer:
         for child in (*self._workers, *([self._enqueuer] if self._enqueuer else [])):
             child.close()
 
-    def _child(self, role: str) -> _Child:
-        return _Child(self.kind.command(role), self._dsn, self._log)
+    def _child(self, role: str) -> Child:
+        return Child(self.kind.command(role), self._log, self._dsn)
 
     def _await(self, happened: Any) -> None:
         until = time.monotonic() + PATIENCE
@@ -128,10 +128,10 @@ class Peer:
             time.sleep(0.002)
 
 
-class _Child:
+class Child:
     """A process that speaks lines; a thread reads what it says."""
 
-    def __init__(self, command: Sequence[str], dsn: str, log: Path) -> None:
+    def __init__(self, command: Sequence[str], log: Path, dsn: str = "") -> None:
         self.did = 0
         self._log = log
         self._said: list[str] = []
@@ -149,7 +149,7 @@ class _Child:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
-    def __enter__(self) -> _Child:
+    def __enter__(self) -> Child:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -1,0 +1,92 @@
+"""What a worker and a sender cost that have nothing to do."""
+
+from __future__ import annotations
+
+import statistics
+import time
+
+from benchmarks.extent import Extent
+from benchmarks.live import open_sink, sending, smtp_settings, working
+from benchmarks.load import watch_orders
+from benchmarks.place import SENDER, Connection, Place
+from benchmarks.result import Figure, Reach, Result
+from benchmarks.watch import await_true, cpu_seconds
+from benchmarks.workflows import COLUMNS, paid
+
+NAME = "idle"
+ABOUT = (
+    "ten published workflows and no event: CPU time of the worker's backend, of the sender and of its"
+    " backends over a minute, and the dead rows of the engine's tables before and after"
+)
+WORKFLOWS = 10
+SECONDS = 60
+SETTLING = 15
+DEAD = (
+    "select coalesce(sum(n_dead_tup), 0), coalesce(sum(n_tup_upd + n_tup_del), 0) from pg_stat_user_tables"
+    " where schemaname in ('dreamlit', 'pgmq')"
+)
+
+
+def run(place: Place, extent: Extent) -> Result:
+    """Measure after a while of idleness, when everybody naps for long."""
+    watch_orders(place)
+    with place.connect() as connection:
+        for number in range(2, WORKFLOWS + 1):
+            connection.execute(f"create table app.table_{number} ({COLUMNS})")
+            place.publish(paid(f"app.table_{number}"))
+    seconds = extent.time(SECONDS)
+    shares: dict[str, list[float]] = {}
+    dead: list[float] = []
+    written: list[float] = []
+    with (
+        open_sink() as sink,
+        working(place) as worker,
+        sending(place, smtp_settings(sink.port)) as sender,
+        place.connect(place.superuser_dsn) as watcher,
+    ):
+        await_true(lambda: _backends(watcher), "the sender's sessions")
+        time.sleep(SETTLING * min(1, extent.scale * 10))
+        for _ in range(extent.rounds):
+            pids = {"worker": [worker], "sender": [sender.pid], "sender's backends": _backends(watcher)}
+            before = {who: sum(map(cpu_seconds, found)) for who, found in pids.items()}
+            dead_before, written_before = _dead(watcher)
+            time.sleep(seconds)
+            dead_after, written_after = _dead(watcher)
+            for who, found in pids.items():
+                spent = sum(map(cpu_seconds, found)) - before[who]
+                shares.setdefault(who, []).append(100 * spent / seconds)
+            dead.append(dead_after - dead_before)
+            written.append((written_after - written_before) * 60 / seconds)
+    total = [sum(shares[who][n] for who in shares) for n in range(extent.rounds)]
+    limit = [Reach(of="value", bound="at most", limit=1)]
+    figures = [
+        Figure(what="worker and sender, of a core", value=statistics.median(total), unit="%", reaches=limit),
+        *(Figure(what=who, value=statistics.median(found), unit="%") for who, found in shares.items()),
+        Figure(what="rows updated or deleted in a minute", value=statistics.median(written), unit="rows"),
+        Figure(
+            what="more dead rows at the end",
+            value=statistics.median(dead),
+            unit="rows",
+            reaches=[Reach(of="value", bound="at most", limit=60)],
+        ),
+    ]
+    return Result(
+        bench=NAME,
+        about=ABOUT,
+        figures=figures,
+        samples=shares | {"dead rows": dead, "rows updated or deleted": written},
+    )
+
+
+def _backends(connection: Connection) -> list[int]:
+    return [
+        row[0]
+        for row in connection.execute(
+            "select pid from pg_stat_activity where usename = %s and datname = current_database()", [SENDER]
+        )
+    ]
+
+
+def _dead(connection: Connection) -> tuple[float, float]:
+    row = connection.execute(DEAD).fetchone()
+    return (float(row[0]), float(row[1])) if row else (0.0, 0.0)
