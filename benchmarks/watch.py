@@ -47,8 +47,8 @@ class _Watcher:
 class Arrivals(_Watcher):
     """When the messages to person<number>@example.com were first seen in the log of messages, by number.
 
-    `others` counts all further ones, `last_other` is when the newest was seen. One worker gives ids in the order
-    of its commits, so that only what is newer than the newest seen is read.
+    `others` counts all further ones, `last_other` is when the newest was seen. One worker gives ids in the
+    order of its commits, so that only what is newer than the newest seen is read.
     """
 
     def __init__(self, place: Place) -> None:
