@@ -90,6 +90,7 @@ set local check_function_bodies = off;
 \ir functions/define/_check_definition.sql
 \ir functions/define/_check_email.sql
 \ir functions/define/_check_keys.sql
+\ir functions/define/_check_locales.sql
 \ir functions/define/_check_publisher.sql
 \ir functions/define/_check_slack.sql
 \ir functions/define/_check_step.sql

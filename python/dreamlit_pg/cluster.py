@@ -39,8 +39,16 @@ from dreamlit_pg.errors import DreamlitError
 from dreamlit_pg.servers import Kind, Server, find_server, server_user
 
 SUPERUSER = "postgres"
-SERVER_PYTHON = ("jinja2", "markupsafe")
-"""What the renderer in the server imports; the server gets it by PYTHONPATH, it is never installed."""
+SERVER_PYTHON = {
+    "jinja2": "jinja2",
+    "markupsafe": "markupsafe",
+    "babel": "babel",
+    "markdown_it": "markdown-it-py",
+    "mdurl": "mdurl",
+    "nh3": "nh3",
+}
+"""Packages, and the names under which pip knows them: what the renderer in the server imports. It gets
+them by PYTHONPATH, they are never installed."""
 
 FULL_SETTINGS = {"shared_preload_libraries": "pg_cron", "cron.use_background_workers": "off"}
 """pg_cron 1.4 runs jobs in lock-step as background workers; over libpq it does not, in any version."""
@@ -452,21 +460,21 @@ def command_line(pid: int) -> str:
 
 
 def _copy_server_python(folder: Path, user: str | None) -> None:
-    """Put our own Jinja2 before the server's Python: the same version renders in both places.
+    """Put our own Jinja2 and what filters need before the server's Python: the same in both places.
 
-    Both packages are Python throughout; the compiled part of markupsafe is used by the Python that it was
-    made for, and every other one does without it.
+    They are Python throughout but for nh3, whose compiled part suits every Python, and markupsafe,
+    whose compiled part is used by the Python that it was made for: every other one does without it.
     """
-    wanted = " ".join(f"{name}-{version(name)}" for name in SERVER_PYTHON)
+    wanted = " ".join(f"{name}-{version(pip)}" for name, pip in SERVER_PYTHON.items())
     mark = folder / "versions"
     if mark.exists() and mark.read_text("utf-8") == wanted:
         return
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700)
-    for name in SERVER_PYTHON:
+    for name, pip in SERVER_PYTHON.items():
         spec = find_spec(name)
         if spec is None or spec.origin is None:
-            raise DreamlitError(f"the Python package {name} is missing", hint=f"pip install {name}")
+            raise DreamlitError(f"the Python package {name} is missing", hint=f"pip install {pip}")
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(Path(spec.origin).parent, folder / name, ignore=ignored)
     mark.write_text(wanted, "utf-8")

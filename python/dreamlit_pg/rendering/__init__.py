@@ -2,7 +2,7 @@
 
 The same modules render in two places: in the sender, and inside PostgreSQL, where plpython3u executes their
 sources. So they import the standard library, Jinja2, MarkupSafe and each other (``from .module import name``)
-and nothing else, and keep no state but a cache.
+and nothing else, save through ``optional`` what some filters need, and keep no state but caches.
 
 The public functions:
 

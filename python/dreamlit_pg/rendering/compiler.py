@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from jinja2 import nodes
+from jinja2 import TemplateAssertionError, nodes
 from jinja2.compiler import CodeGenerator, Frame
+
+from .optional import missing
 
 
 class Generator(CodeGenerator):
@@ -21,6 +23,13 @@ class Generator(CodeGenerator):
         self.write("environment.join_parts(")
         self._visit_tuple(node.nodes, frame)
         self.write(", context.eval_ctx.autoescape)")
+
+    def visit_Filter(self, node: nodes.Filter, frame: Frame) -> None:
+        # A library is loaded while a template is compiled: an item has no time for that.
+        packages = missing(node.name)
+        if packages:
+            raise TemplateAssertionError(lacks(node.name, packages), node.lineno, self.name, self.filename)
+        super().visit_Filter(node, frame)
 
     def visit_Compare(self, node: nodes.Compare, frame: Frame) -> None:
         self.write("environment.compare(")
@@ -63,6 +72,11 @@ class Generator(CodeGenerator):
                 self.visit(part, frame)
             self.write(", ")
         self.write(")")
+
+
+def lacks(name: str, packages: list[str]) -> str:
+    """What is told of a filter that cannot run here."""
+    return f"the filter {name!r} needs {' and '.join(packages)} in the Python that renders"
 
 
 def chain(node: nodes.Node) -> list[Any] | None:

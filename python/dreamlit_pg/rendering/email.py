@@ -10,6 +10,7 @@ from typing import Any
 from .addresses import addresses
 from .faults import FaultError, RefusedError
 from .fields import Compiler, Field, Finish, finish_body
+from .language import LANGUAGE
 from .limits import MAX_SUBJECT, LimitError
 from .lines import check_size, one_line
 from .preheader import preheader, with_preheader
@@ -48,6 +49,11 @@ def _timezone(text: str) -> str | None:
     return one_line(text, "timezone")[:60] or None
 
 
+def locale(text: str) -> str | None:
+    """What speaks it asks whether there is such a locale: whoever has a strange one is still written to."""
+    return one_line(text, "locale")[:60] or None
+
+
 _ONE_LINE = {
     "to": ("address", _recipients),
     "cc": ("address", addresses),
@@ -56,8 +62,12 @@ _ONE_LINE = {
     "from": ("address", _sender),
     "subject": ("text", _subject),
     "timezone": ("text", _timezone),
+    "locale": ("text", locale),
     "preheader": ("text", preheader),
 }
+
+
+_SPOKEN = ("locale", "timezone")  # what the others are written in
 
 
 def refused(field: str, text: str) -> str | None:
@@ -77,6 +87,7 @@ class Email:
 
     def __init__(self, given: Mapping[str, Any], compiler: Compiler) -> None:
         self._compiler = compiler
+        self._default_locale = given.get("default_locale")
         self._fields = {
             key: compiler.inline(key, kind, _as_list(given[key]) if kind == "address" else given[key], finish)
             for key, (kind, finish) in _ONE_LINE.items()
@@ -126,8 +137,13 @@ class Email:
             "html": None,
             "text": None,
         }
+        LANGUAGE.use()
+        spoken = {key: self._fields[key].value(variables) for key in _SPOKEN if key in self._fields}
+        LANGUAGE.use(spoken.pop("locale", None), self._default_locale, spoken.get("timezone"))
+        content.update(spoken)
         for key, field in self._fields.items():
-            content[key] = field.value(variables)
+            if key not in _SPOKEN:
+                content[key] = field.value(variables)
         _add_brand(content, variables["brand"])
         if "preheader" in content:
             content["html"] = with_preheader(content["html"], content.pop("preheader"))

@@ -11,14 +11,18 @@ from typing import Any, cast
 
 from jinja2 import Undefined
 from jinja2.filters import FILTERS as BUILTIN
-from jinja2.filters import do_indent, make_attrgetter
+from jinja2.filters import do_indent, do_truncate, make_attrgetter
 from jinja2.tests import TESTS as BUILTIN_TESTS
-from jinja2.utils import htmlsafe_json_dumps, pass_environment, pass_eval_context
+from jinja2.utils import htmlsafe_json_dumps, pass_context, pass_environment, pass_eval_context
 from markupsafe import Markup, escape
 
+from .amounts import money, number, percent, pluralise
 from .limits import MAX_WIDTH, METER, LimitError
+from .markdown import to_html
 from .methods import joined, names, replaced
-from .operators import binary, percent
+from .moments import shown_date, shown_datetime
+from .operators import binary
+from .operators import percent as formatted
 from .values import kind, settled, text
 
 Filter = Callable[..., Any]
@@ -113,7 +117,37 @@ def _indent(value: str, width: Any = 4, first: bool = False, blank: bool = False
 def _format(value: Any, *args: Any, **kwargs: Any) -> Any:
     if args and kwargs:
         raise TypeError("|format takes positions or names, not both")
-    return percent(text(value), kwargs or args)
+    return formatted(text(value), kwargs or args)
+
+
+@pass_environment
+def _truncate(environment: Any, value: Any, *args: Any, **kwargs: Any) -> str:
+    return do_truncate(environment, text(value), *args, **kwargs)
+
+
+def _spoken(function: Filter) -> Filter:
+    """A filter whose answer depends on the message's language and zone; null is empty."""
+
+    @pass_context
+    @functools.wraps(function)
+    def spoken(_context: Any, value: Any, *args: Any, **kwargs: Any) -> Any:
+        # Told the context, Jinja2 does not work it out while it compiles, for whatever language comes next.
+        given = settled(value)
+        if isinstance(given, Undefined):
+            str(given)  # raises what is undefined
+        if given is None:
+            return ""
+        values = map(settled, args)
+        return METER.charged(function(given, *values, **{key: settled(each) for key, each in kwargs.items()}))
+
+    return spoken
+
+
+@pass_context
+def _markdown(context: Any, value: Any) -> str:
+    """HTML in HTML. Elsewhere Markdown is text that reads well as it is."""
+    shown = text(value)
+    return METER.charged(to_html(shown) if context.environment.template_kind == "html" else shown)
 
 
 def _to_json(value: Any, indent: int | None = None) -> Markup:
@@ -130,9 +164,7 @@ def _json_default(value: Any) -> Any:
 
 # These look at members one by one, in Python; what they call is guarded itself.
 _PLAIN = names("abs count first last length map reject rejectattr select selectattr filesizeformat")
-_GUARDED = names(
-    "dictsort groupby max min reverse sort unique list int float urlencode wordcount items truncate"
-)
+_GUARDED = names("dictsort groupby max min reverse sort unique list int float urlencode wordcount items")
 _ON_TEXT = names("capitalize lower upper title trim striptags e escape forceescape")
 _COMPARING = names("!= < <= == > >= eq equalto ge greaterthan gt in le lessthan lt ne")
 
@@ -154,6 +186,14 @@ FILTERS: dict[str, Filter] = {
     "join": _join,
     "replace": _replace,
     "sum": _sum,
+    "truncate": _guarded(_truncate),
+    "money": _spoken(money),
+    "number": _spoken(number),
+    "percent": _spoken(percent),
+    "pluralise": _spoken(pluralise),
+    "date": _spoken(shown_date),
+    "datetime": _spoken(shown_datetime),
+    "markdown": _markdown,
 }
 TESTS: dict[str, Filter] = {
     name: _guarded(cast(Filter, function)) if name in _COMPARING else cast(Filter, function)

@@ -8,9 +8,10 @@ from typing import Any
 
 from jinja2 import TemplateSyntaxError, nodes
 
-from .compiler import chain
+from .compiler import chain, lacks
 from .limits import LimitError
 from .links import constant_names
+from .optional import MISSING_HINT, missing
 from .sandbox import GLOBALS, Sandbox
 from .scopes import assigned, calls_super, imported, stored
 
@@ -91,10 +92,15 @@ class Reader:
             name: str = node.name
             if name not in known:
                 self._fail(f"there is no {what} {name!r}{_nearest(name, known)}", node.lineno)
+            elif is_filter and (packages := missing(name)):
+                hint = MISSING_HINT.format(packages=" and ".join(packages))
+                self._fail(lacks(name, packages), node.lineno, hint)
         return len(self.entries) == before
 
-    def _fail(self, message: str, line: int | None) -> None:
-        entry = {"field": self._field, "error": message, "file": self._file, "line": line}
+    def _fail(self, message: str, line: int | None, hint: str | None = None) -> None:
+        entry: dict[str, Any] = {"field": self._field, "error": message, "file": self._file, "line": line}
+        if hint is not None:
+            entry["hint"] = hint
         if entry not in self.entries:
             self.entries.append(entry)
 

@@ -54,6 +54,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             finalize=_FINALIZERS.get(template_kind, text),
             auto_reload=False,
         )
+        self.template_kind = template_kind
         self.globals = dict(GLOBALS)
         self.filters = dict(FILTERS)
         self.tests = dict(TESTS)

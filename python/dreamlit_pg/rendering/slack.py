@@ -8,8 +8,10 @@ from typing import Any
 
 from .addresses import addresses
 from .blocks import MAX_MESSAGE_TEXT, measure, standing
+from .email import locale
 from .faults import FaultError, RefusedError
 from .fields import Compiler, Field, finish_body
+from .language import LANGUAGE
 from .limits import MAX_DEPTH
 from .lines import one_line
 
@@ -49,6 +51,10 @@ class Slack:
             self._tree["to"] = compiler.inline("to", "address", given["to"], _person)
         if "blocks" in given:
             self._tree["blocks"] = self._compiled(given["blocks"], "blocks", "", 0, None)
+        self._locale = (
+            compiler.inline("locale", "text", given["locale"], locale) if "locale" in given else None
+        )
+        self._default_locale = given.get("default_locale")
         if "text" not in given and "blocks" not in given:
             raise FaultError("text", "template", "the Slack message has neither text nor blocks")
 
@@ -75,6 +81,8 @@ class Slack:
 
     def content(self, variables: dict[str, Any]) -> dict[str, Any]:
         """The message for one item; raises FaultError."""
+        LANGUAGE.use()
+        LANGUAGE.use(self._locale.value(variables) if self._locale else None, self._default_locale)
         return {name: _filled(leaf, variables) for name, leaf in self._tree.items()}
 
 

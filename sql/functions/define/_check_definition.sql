@@ -11,14 +11,15 @@ begin
     return;
   end if;
   return query select f.* from dreamlit._check_keys(
-    '', p_definition, array['workflow', 'description', 'trigger', 'steps', 'files', 'references'], array['workflow', 'trigger', 'steps']) as f;
+    '', p_definition, array['workflow', 'description', 'trigger', 'steps', 'files', 'references', 'locale'], array['workflow', 'trigger', 'steps']) as f;
   if p_definition ? 'workflow' and p_definition -> 'workflow' <> 'null'
     and (jsonb_typeof(p_definition -> 'workflow') <> 'string' or p_definition ->> 'workflow' !~ '^[a-z][a-z0-9_-]{0,39}$')
   then
     return next ('workflow', format('%s is no workflow name', p_definition -> 'workflow'),
       'use lower-case letters, digits, - and _, a letter first, at most 40')::dreamlit._fault;
   end if;
-  return query select f.* from dreamlit._check_texts('', p_definition, array['description']) as f;
+  return query select f.* from dreamlit._check_texts('', p_definition, array['description', 'locale']) as f;
+  return query select f.* from dreamlit._check_locales(p_definition) as f;
   if p_definition ? 'files' and jsonb_typeof(p_definition -> 'files') <> 'object' then
     return next ('files', 'files is no mapping of names to texts', 'write files: {greet.html: …}')::dreamlit._fault;
   elsif p_definition ? 'files' then

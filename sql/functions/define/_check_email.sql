@@ -1,7 +1,7 @@
 create or replace function dreamlit._check_email(p_place text, p_email jsonb) returns setof dreamlit._fault
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
-  c_texts constant text[] := array['to', 'cc', 'bcc', 'reply_to', 'from', 'subject', 'html', 'text', 'template', 'preheader', 'topic', 'timezone'];
+  c_texts constant text[] := array['to', 'cc', 'bcc', 'reply_to', 'from', 'subject', 'html', 'text', 'template', 'preheader', 'topic', 'timezone', 'locale'];
 begin
   if jsonb_typeof(p_email) <> 'object' then
     return next (p_place, 'email is no mapping', 'write email: {to: "{{ trigger.email }}", subject: …, text: …}')::dreamlit._fault;

@@ -5,8 +5,8 @@ begin
     return next (p_place, 'slack is no mapping', 'write slack: {channel: "#signups", text: …}')::dreamlit._fault;
     return;
   end if;
-  return query select f.* from dreamlit._check_keys(p_place, p_slack, array['channel', 'to', 'text', 'blocks', 'thread', 'broadcast']) as f;
-  return query select f.* from dreamlit._check_texts(p_place, p_slack, array['channel', 'to', 'text', 'thread']) as f;
+  return query select f.* from dreamlit._check_keys(p_place, p_slack, array['channel', 'to', 'text', 'blocks', 'thread', 'broadcast', 'locale']) as f;
+  return query select f.* from dreamlit._check_texts(p_place, p_slack, array['channel', 'to', 'text', 'thread', 'locale']) as f;
   if not p_slack ? 'text' and coalesce(p_slack -> 'blocks', '[]') = '[]' then
     return next (p_place, 'the Slack message is empty', 'add text, blocks or both')::dreamlit._fault;
   end if;

@@ -17,7 +17,9 @@ begin
   values (p_version_id, 0, 'trigger', 'trigger', '{}', p_compiled #>> '{capture,when_items}', p_compiled #>> '{capture,key_items}', 1);
 
   insert into dreamlit._steps (version_id, position, name, kind, settings, if_function, sql_function, max_attempts)
-  select p_version_id, (s.value ->> 'position')::integer, s.value ->> 'name', s.value ->> 'kind', s.value -> 'settings',
+  select p_version_id, (s.value ->> 'position')::integer, s.value ->> 'name', s.value ->> 'kind',
+    case when p_definition ? 'locale' and s.value ->> 'kind' in ('email', 'slack')
+      then jsonb_set(s.value -> 'settings', '{templates,default_locale}', p_definition -> 'locale') else s.value -> 'settings' end,
     s.value ->> 'if_function', s.value ->> 'sql_function', (s.value #>> '{settings,attempts}')::integer
   from jsonb_array_elements(p_compiled -> 'steps') as s;
   update dreamlit._steps as s set parent_step_id = p.step_id
