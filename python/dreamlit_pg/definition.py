@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import itertools
+import json
 import re
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import yaml
 
 from dreamlit_pg import rendering, writing
 from dreamlit_pg.errors import DefinitionError, Fault
+from dreamlit_pg.rendering.language import normal
 from dreamlit_pg.writing.faults import WritingError
 
 CHANNELS = ("email", "slack")
@@ -324,10 +326,29 @@ def _template_files(path: Path, document: dict[str, Any]) -> dict[str, str]:
     if faults:
         raise _gathered(faults)
     try:
-        return writing.compile_files(files, {name for _, name, _ in _named_files(path, document)}, folder.css)
+        files = writing.compile_files(files, {name for _, name, _ in _named_files(path, document)}, folder.css)
     except WritingError as exc:
         place = f"{path}: {exc.file}" + (f":{exc.line}" if exc.line else "")
         raise _error(place, exc.fact, exc.hint) from exc
+    inline = (text for _, step, channel in _sends(document) for text in _texts(step[channel]))
+    if any(map(rendering.uses_translations, itertools.chain(inline, files.values()))):
+        files.update(_translations(folder))
+    return dict(sorted(files.items()))
+
+
+def _translations(folder: _Folder) -> dict[str, str]:
+    """The files of `locales/` as JSON, by the names under which the renderers know them."""
+    found: dict[str, str] = {}
+    for path in folder.locales():
+        locale = normal(path.stem)
+        if locale is None:
+            hint = "name the file of a language such as de, or de-AT"
+            raise _error(str(path), f"{path.stem!r} is no locale", hint)
+        name = f"locales/{locale}.json"
+        if name in found:
+            raise _error(str(path), f"there is another file of {locale}", "keep one of them")
+        found[name] = json.dumps(read_mapping(path), ensure_ascii=False, sort_keys=True)
+    return found
 
 
 def _named_files(path: Path, document: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
@@ -375,6 +396,21 @@ class _Folder:
                 )
             return candidate
         return None
+
+    def locales(self) -> list[Path]:
+        """The files of `locales/`, of the first place that has that folder."""
+        for base in self._places:
+            if (base / "locales").is_dir():
+                endings = (*ENDINGS, ".json")
+                entries = [each for each in (base / "locales").iterdir() if each.suffix.lower() in endings]
+                return sorted(self._inside(each) for each in entries if each.is_file())
+        return []
+
+    def _inside(self, path: Path) -> Path:
+        if not path.resolve().is_relative_to(self._root):
+            hint = "copy the file into the folder"
+            raise _error(str(path), "this is a link out of the folder of the workflow", hint)
+        return path
 
     def read(self, name: str, place: str) -> str:
         found = self.find(name, place)

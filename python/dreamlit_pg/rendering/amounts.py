@@ -25,7 +25,7 @@ def money(value: Any, currency: Any, locale: Any = None) -> str:
     code = currency.upper() if isinstance(currency, str) else None
     if code is None or not babel.is_currency(code):
         raise ValueError(f"there is no currency {currency!r}: write a code such as EUR")
-    return _shown(babel.format_currency, _decimal(value, "money"), code, locale=LANGUAGE.locale(locale))
+    return _shown(babel.format_currency, _decimal(value, "|money"), code, locale=LANGUAGE.locale(locale))
 
 
 def number(value: Any, decimals: Any = None, locale: Any = None) -> str:
@@ -35,7 +35,7 @@ def number(value: Any, decimals: Any = None, locale: Any = None) -> str:
     if decimals is not None:
         pattern = re.sub(r"0(?:\.[0#]*)?", "0" + _zeros(decimals), pattern)
     shown = library("babel.numbers").format_decimal
-    return _shown(shown, _decimal(value, "number"), format=pattern, locale=babel_locale)
+    return _shown(shown, _decimal(value, "|number"), format=pattern, locale=babel_locale)
 
 
 def percent(value: Any, decimals: Any = 0, locale: Any = None) -> str:
@@ -43,13 +43,13 @@ def percent(value: Any, decimals: Any = 0, locale: Any = None) -> str:
     babel_locale = LANGUAGE.locale(locale)
     pattern = babel_locale.percent_formats[None].pattern.replace("0", "0" + _zeros(decimals), 1)
     shown = library("babel.numbers").format_percent
-    return _shown(shown, _decimal(value, "percent"), format=pattern, locale=babel_locale)
+    return _shown(shown, _decimal(value, "|percent"), format=pattern, locale=babel_locale)
 
 
 def pluralise(value: Any, *forms: Any, **by_category: Any) -> str:
     """The form of a word that goes with a number: of two, or of those that the language tells apart."""
-    count = len(value) if isinstance(value, (list, tuple, dict)) else _decimal(value, "pluralise")
-    category = plural_form(count)
+    count = len(value) if isinstance(value, (list, tuple, dict)) else _decimal(value, "|pluralise")
+    category = str(LANGUAGE.locale().plural_form(count))
     if by_category:
         if forms or "other" not in by_category:
             raise TypeError("|pluralise takes one=…, other=… and so on; other is needed")
@@ -59,9 +59,9 @@ def pluralise(value: Any, *forms: Any, **by_category: Any) -> str:
     return str(forms[0] if category == "one" else forms[1])
 
 
-def plural_form(count: Any) -> str:
-    """one, few, many or other, as the language of the message has them."""
-    return str(LANGUAGE.locale().plural_form(count))
+def plural_form(count: Any, locale: str) -> str:
+    """one, few, many or other, as a language has them."""
+    return str(LANGUAGE.locale(locale).plural_form(_decimal(count, "t(count=…)")))
 
 
 def _shown(show: Callable[..., Any], *args: Any, **options: Any) -> str:
@@ -83,9 +83,9 @@ def _decimal(value: Any, what: str) -> Decimal:
         found = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
     else:
         shown = repr(value[:60]) if isinstance(value, str) else f"a {kind(value)}"
-        raise TypeError(f"|{what} takes a number, not {shown}")
+        raise TypeError(f"{what} takes a number, not {shown}")
     if not found.is_finite():
-        raise ValueError(f"|{what} takes a number, not {found}")
+        raise ValueError(f"{what} takes a number, not {found}")
     if found and (abs(found.adjusted()) > _MAX_DIGITS or len(found.as_tuple().digits) > _MAX_DIGITS):
-        raise LimitError(f"|{what} takes numbers of {_MAX_DIGITS} digits at most")
+        raise LimitError(f"{what} takes numbers of {_MAX_DIGITS} digits at most")
     return found

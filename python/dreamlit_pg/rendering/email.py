@@ -49,7 +49,7 @@ def _timezone(text: str) -> str | None:
     return one_line(text, "timezone")[:60] or None
 
 
-def locale(text: str) -> str | None:
+def finish_locale(text: str) -> str | None:
     """What speaks it asks whether there is such a locale: whoever has a strange one is still written to."""
     return one_line(text, "locale")[:60] or None
 
@@ -62,7 +62,7 @@ _ONE_LINE = {
     "from": ("address", _sender),
     "subject": ("text", _subject),
     "timezone": ("text", _timezone),
-    "locale": ("text", locale),
+    "locale": ("text", finish_locale),
     "preheader": ("text", preheader),
 }
 
@@ -139,7 +139,8 @@ class Email:
         }
         LANGUAGE.use()
         spoken = {key: self._fields[key].value(variables) for key in _SPOKEN if key in self._fields}
-        LANGUAGE.use(spoken.pop("locale", None), self._default_locale, spoken.get("timezone"))
+        locale, zone = spoken.pop("locale", None), spoken.get("timezone")
+        LANGUAGE.use(locale, self._default_locale, zone, self._compiler.translations)
         content.update(spoken)
         for key, field in self._fields.items():
             if key not in _SPOKEN:

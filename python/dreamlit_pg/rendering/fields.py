@@ -12,6 +12,7 @@ from jinja2.runtime import Context
 from .faults import FaultError, fault_of
 from .lines import storable
 from .sandbox import Sandbox, concatenated
+from .translations import Translations, TranslationsError
 
 Finish = Callable[[str], Any]
 _MARKS = ("{{", "{%", "{#")
@@ -59,6 +60,10 @@ class Compiler:
 
     def __init__(self, files: Mapping[str, str]) -> None:
         self.files = files
+        try:
+            self.translations = Translations(files)
+        except TranslationsError as exc:
+            raise FaultError(None, "template", str(exc)) from None
         self._sandboxes: dict[str, Sandbox] = {}
 
     def inline(self, name: str, kind: str, source: Any, finish: Finish = finish_body) -> Field:

@@ -41,9 +41,16 @@ class Language:
         self._locales: dict[str, Any] = {}
         self.use()
 
-    def use(self, locale: str | None = None, default: str | None = None, zone: str | None = None) -> None:
+    def use(
+        self,
+        locale: str | None = None,
+        default: str | None = None,
+        zone: str | None = None,
+        translations: Any = None,
+    ) -> None:
         self.chain = list(chain(locale, default))
         self.zone = zone
+        self.translations = translations
 
     def locale(self, code: Any = None) -> Any:
         """Babel's locale: the one that is asked for if there is one, else the message's."""

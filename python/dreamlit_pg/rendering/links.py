@@ -1,4 +1,4 @@
-"""The template files that templates name."""
+"""The files that templates use."""
 
 from __future__ import annotations
 
@@ -17,6 +17,17 @@ def linked_files(source: str) -> list[str]:
     for node in tree.find_all((nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport)):
         found.update(dict.fromkeys(constant_names(node.template) or []))  # type: ignore[attr-defined]
     return list(found)
+
+
+def uses_translations(source: str) -> bool:
+    """Whether a source calls t(); False if it does not parse."""
+    try:
+        tree = Sandbox("text", {}).parse(source)
+    except (TemplateError, RecursionError):
+        return False
+    return any(
+        isinstance(call.node, nodes.Name) and call.node.name == "t" for call in tree.find_all(nodes.Call)
+    )
 
 
 def constant_names(node: nodes.Node) -> list[str] | None:

@@ -14,6 +14,7 @@ from .links import constant_names
 from .optional import MISSING_HINT, missing
 from .sandbox import GLOBALS, Sandbox
 from .scopes import assigned, calls_super, imported, stored
+from .translations import Use
 
 _OWN = {"self", "super", "caller"}
 
@@ -23,6 +24,7 @@ class Reader:
 
     def __init__(self, files: Mapping[str, str]) -> None:
         self.entries: list[dict[str, Any]] = []
+        self.translated: list[Use] = []
         self._files = files
         self._sandbox = Sandbox("text", files)
         self._known: set[Any] = set()
@@ -150,7 +152,15 @@ class Reader:
                 self._visit(called.node, scope)
         elif not (isinstance(called, nodes.Name) and called.name in GLOBALS):
             self._visit(called, scope)
+        if isinstance(called, nodes.Name) and called.name == "t" and "t" not in scope:
+            self._note_translation(node)
         self._visit_all([*node.args, *node.kwargs, node.dyn_args, node.dyn_kwargs], scope)
+
+    def _note_translation(self, node: nodes.Call) -> None:
+        first = node.args[0] if node.args else None
+        key = first.value if isinstance(first, nodes.Const) and isinstance(first.value, str) else None
+        names = None if node.dyn_kwargs else frozenset(each.key for each in node.kwargs)
+        self.translated.append(Use(self._field, self._file, node.lineno, key, names))
 
     def _visit_for(self, node: nodes.For, scope: set[str]) -> None:
         self._visit(node.iter, scope)

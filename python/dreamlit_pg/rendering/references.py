@@ -9,6 +9,7 @@ from .email import refused
 from .fields import is_constant
 from .limits import COMPILE_SECONDS, MAX_DEPTH
 from .reader import Reader
+from .translations import faults
 from .watch import LOCK, DeadlineError, Watch
 
 
@@ -32,7 +33,7 @@ def references(templates: Mapping[str, Any], files: Mapping[str, str]) -> list[d
         except DeadlineError:
             message = "the templates are too large to be examined"
             return [{"field": None, "error": message, "file": None, "line": None}]
-        return reader.entries
+        return reader.entries + faults(reader.translated, files)
 
 
 def _sources(templates: Mapping[str, Any], files: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:

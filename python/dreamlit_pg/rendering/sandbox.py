@@ -21,6 +21,7 @@ from .filters import FILTERS, TESTS
 from .limits import MAX_ITEMS, MAX_SOURCE, MAX_TEXT, METER, LimitError
 from .methods import ATTRIBUTES, call_method
 from .operators import BINARY, binary, compare
+from .translations import translate
 from .values import kind, settled, text, weigh
 
 
@@ -36,7 +37,7 @@ def _dict(pairs: Any = (), /, **members: Any) -> dict[Any, Any]:
     return dict(settled(pairs), **members)
 
 
-GLOBALS: dict[str, Any] = {"range": _range, "dict": _dict, "namespace": Namespace}
+GLOBALS: dict[str, Any] = {"range": _range, "dict": _dict, "namespace": Namespace, "t": translate}
 
 
 class Sandbox(ImmutableSandboxedEnvironment):

@@ -8,7 +8,7 @@ from typing import Any
 
 from .addresses import addresses
 from .blocks import MAX_MESSAGE_TEXT, measure, standing
-from .email import locale
+from .email import finish_locale
 from .faults import FaultError, RefusedError
 from .fields import Compiler, Field, finish_body
 from .language import LANGUAGE
@@ -52,7 +52,7 @@ class Slack:
         if "blocks" in given:
             self._tree["blocks"] = self._compiled(given["blocks"], "blocks", "", 0, None)
         self._locale = (
-            compiler.inline("locale", "text", given["locale"], locale) if "locale" in given else None
+            compiler.inline("locale", "text", given["locale"], finish_locale) if "locale" in given else None
         )
         self._default_locale = given.get("default_locale")
         if "text" not in given and "blocks" not in given:
@@ -82,7 +82,8 @@ class Slack:
     def content(self, variables: dict[str, Any]) -> dict[str, Any]:
         """The message for one item; raises FaultError."""
         LANGUAGE.use()
-        LANGUAGE.use(self._locale.value(variables) if self._locale else None, self._default_locale)
+        locale = self._locale.value(variables) if self._locale else None
+        LANGUAGE.use(locale, self._default_locale, translations=self._compiler.translations)
         return {name: _filled(leaf, variables) for name, leaf in self._tree.items()}
 
 
