@@ -326,7 +326,9 @@ def _template_files(path: Path, document: dict[str, Any]) -> dict[str, str]:
     if faults:
         raise _gathered(faults)
     try:
-        files = writing.compile_files(files, {name for _, name, _ in _named_files(path, document)}, folder.css)
+        files = writing.compile_files(
+            files, {name for _, name, _ in _named_files(path, document)}, folder.css
+        )
     except WritingError as exc:
         place = f"{path}: {exc.file}" + (f":{exc.line}" if exc.line else "")
         raise _error(place, exc.fact, exc.hint) from exc
