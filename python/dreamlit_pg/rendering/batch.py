@@ -36,22 +36,24 @@ def render_batch(
         METER.reset()
         try:
             message = _message(channel, templates, files)
+            constants = {**GLOBALS, **PLACEHOLDERS, "brand": templates.get("brand") or {}}
         except DeadlineError:
             fault = _late(watch)
         except Exception as exc:  # noqa: BLE001 - promised: raises nothing for any template
             fault = fault_of(None, exc)
         else:
             watch.seconds = ITEM_SECONDS
-            constants = {**GLOBALS, **PLACEHOLDERS, "brand": templates.get("brand") or {}}
-            return [_rendered(message, {**constants, **context}, watch) for context in contexts]
+            return [_rendered(message, constants, context, watch) for context in contexts]
         return [{"error": dict(fault.error)} for _ in contexts]
 
 
-def _rendered(message: Email | Slack, variables: dict[str, Any], watch: Watch) -> dict[str, Any]:
+def _rendered(
+    message: Email | Slack, constants: Mapping[str, Any], context: Mapping[str, Any], watch: Watch
+) -> dict[str, Any]:
     try:
         watch.item += 1
         METER.reset()
-        return {"content": message.content(variables)}
+        return {"content": message.content({**constants, **context})}
     except DeadlineError:
         fault = _late(watch)
         watch.punish()

@@ -52,7 +52,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             undefined=StrictUndefined,
             autoescape=functools.partial(_escapes, template_kind),
             loader=DictLoader(files),
-            finalize=_FINALIZERS.get(template_kind, text),
+            finalize=_metered(_FINALIZERS.get(template_kind, text)),
             auto_reload=False,
         )
         self.template_kind = template_kind
@@ -158,6 +158,17 @@ def _escapes(template_kind: str, name: str | None) -> bool:
     if template_kind == "slack":
         return True  # macros and blocks come back as markup; the finalizer has done Slack's own escaping
     return name is not None and (name == "<html>" or name.lower().endswith((".html", ".htm", ".mjml")))
+
+
+def _metered(finalize: Callable[[Any], str]) -> Callable[[Any], str]:
+    """What a macro or a block prints is held until its end: it is paid for at once."""
+
+    def metered(value: Any) -> str:
+        shown = finalize(value)
+        METER.spend(len(shown))
+        return shown
+
+    return metered
 
 
 def _finalize_slack(value: Any) -> Markup:

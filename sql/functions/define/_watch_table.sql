@@ -1,5 +1,6 @@
 -- Triggers of an earlier version on another table or operation go with their functions; the rest are kept or made. A workflow
--- that moves from one table to another needs the locks of both: both are tried again together.
+-- that moves from one table to another needs the locks of both: both are tried again together. Compiling, which takes its time,
+-- comes before them, so the functions that are left behind make room for the new ones under another name.
 create or replace function dreamlit._watch_table(p_definition jsonb, p_version_id bigint, p_version integer, p_previous jsonb, p_compiled jsonb)
 returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -10,16 +11,18 @@ declare
 begin
   for v_try in 1 .. 5 loop
     begin
-      perform dreamlit._unwatch(v_workflow, o.operation, 1)
-      from unnest(array['insert', 'update', 'delete']) as o(operation)
-      join pg_proc as p on p.oid = to_regprocedure(dreamlit._trigger_function_name(v_workflow, o.operation) || '()')
-      where v_table is null or o.operation <> all (v_operations)
-         or not exists (select from pg_trigger as t where t.tgfoid = p.oid and t.tgrelid = v_table);
       if v_table is not null then
+        perform dreamlit._run_ddl('pg_catalog, pg_temp', format('alter function %s() rename to %I', p.oid::regproc, p.proname || '_left'))
+        from unnest(v_operations) as o(operation)
+        join pg_proc as p on p.oid = to_regprocedure(dreamlit._trigger_function_name(v_workflow, o.operation) || '()')
+        where not exists (select from pg_trigger as t where t.tgfoid = p.oid and t.tgrelid = v_table);
         perform dreamlit._compile_capture(v_workflow, p_version, p_version_id, v_table, v_operations, p_compiled -> 'capture');
         perform dreamlit._attach_triggers(v_workflow, v_table, v_operations,
           p_definition #> '{trigger,columns}', p_previous #> '{trigger,columns}', 1);
       end if;
+      perform dreamlit._unwatch(v_workflow, o.operation, 1)
+      from unnest(array['insert', 'update', 'delete']) as o(operation) where v_table is null or o.operation <> all (v_operations);
+      perform dreamlit._unwatch(v_workflow, o.operation || '_left', 1) from unnest(v_operations) as o(operation);
       return;
     exception when sqlstate 'DL007' then
       if v_try = 5 then
