@@ -80,12 +80,14 @@ set local check_function_bodies = off;
 \ir functions/define/_block_limits.sql
 \ir functions/define/_captured.sql
 \ir functions/define/_check_attached.sql
+\ir functions/define/_check_attachments.sql
 \ir functions/define/_check_block_element.sql
 \ir functions/define/_check_block_list.sql
 \ir functions/define/_check_block_object.sql
 \ir functions/define/_check_block_string.sql
 \ir functions/define/_check_block_text.sql
 \ir functions/define/_check_blocks.sql
+\ir functions/define/_check_calendar.sql
 \ir functions/define/_check_call_fields.sql
 \ir functions/define/_check_definition.sql
 \ir functions/define/_check_email.sql

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from html import escape, unescape
+from mimetypes import guess_type
 from typing import Any
 
 from dreamlit_pg.previews import Preview
@@ -89,6 +90,11 @@ def _card(message: Preview) -> str:
         value = content.get(key)
         if value:
             facts.append((label, ", ".join(value) if isinstance(value, list) else str(value)))
+    files = [str(one.get("name")) for one in content.get("attachments") or ()]
+    if content.get("calendar"):
+        files.append(f"an invitation: {content['calendar'].get('summary')}")
+    if files:
+        facts.append(("files", ", ".join(files)))
     if content.get("topic"):
         facts.append(("topic", str(content["topic"])))
     shown = "".join(f"<dt>{escape(label)}</dt><dd>{escape(value)}</dd>" for label, value in facts)
@@ -108,6 +114,8 @@ def _body(message: Preview) -> str:
 
 def _email(content: Mapping[str, Any]) -> str:
     html, text = content.get("html"), content.get("text")
+    if html is not None:
+        html = _with_pictures(html, content.get("attachments") or ())
     made = text is None and html is not None
     plain = plain_text(html) if made and html is not None else text or ""
     if html is not None:
@@ -130,6 +138,16 @@ def _view(width: str, scheme: str, html: str) -> str:
         f'<iframe sandbox="allow-popups allow-popups-to-escape-sandbox" title="{width}, {scheme}" '
         f'style="color-scheme: {scheme}" srcdoc="{document}"></iframe></figure>'
     )
+
+
+def _with_pictures(html: str, attachments: Sequence[Mapping[str, Any]]) -> str:
+    """The document with what it shows by cid:NAME in it."""
+    for one in attachments:
+        if one.get("inline"):
+            kind = one.get("type") or guess_type(str(one.get("name")))[0] or "image/png"
+            found = one.get("url") or f"data:{kind};base64,{one.get('content')}"
+            html = html.replace(f"cid:{one['inline']}", escape(found))
+    return html
 
 
 def _in_scheme(html: str, scheme: str) -> str:

@@ -100,7 +100,8 @@ class Config:
     channel, for all databases together.
 
     E-mail goes by `provider` if there is one, else by `smtp`, and by `fallback` while that is out.
-    `serve` is where this process listens for HTTP.
+    `serve` is where this process listens for HTTP, `fetch_private` lets attachments come
+    from one's own networks.
     """
 
     databases: tuple[DatabaseConfig, ...]
@@ -127,6 +128,7 @@ class Config:
     serve: tuple[str, int] | None = None
     webhooks: Mapping[str, Secret] = field(default_factory=dict)
     metrics_token: Secret | None = None
+    fetch_private: bool = False
     secrets: tuple[Secret, ...] = field(default=(), repr=False)
 
     @classmethod
@@ -246,6 +248,7 @@ class _Reader:
             serve=self._value("serve", None, _listen_at),
             webhooks=webhooks,
             metrics_token=metrics_token,
+            fetch_private=self._value("fetch_private", False, _flag),
             secrets=(
                 *_all_secrets(databases, (smtp, fallback), provider, dkim, slack),
                 *(secret for secret in (links, metrics_token, *webhooks.values()) if secret is not None),

@@ -18,6 +18,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from dreamlit_sender.attachments import Fetcher
 from dreamlit_sender.backoff import Backoff
 from dreamlit_sender.console import ConsoleTransport
 from dreamlit_sender.database import LANES, Database, DatabaseTroubleError, PostgresDatabase, Session
@@ -85,10 +86,13 @@ def _email_transport(config: Config, first: ProviderConfig | SmtpConfig) -> Tran
 
 
 def _one_transport(config: Config, one: ProviderConfig | SmtpConfig) -> ProviderTransport | SmtpTransport:
+    fetcher = Fetcher(private=config.fetch_private)
     if isinstance(one, ProviderConfig):
-        return build_provider(one, sender_from=config.sender_from, connections=config.concurrency)
+        return build_provider(
+            one, sender_from=config.sender_from, connections=config.concurrency, fetcher=fetcher
+        )
     return SmtpTransport(
-        one, sender_from=config.sender_from, dkim=config.dkim, connections=config.concurrency
+        one, sender_from=config.sender_from, dkim=config.dkim, connections=config.concurrency, fetcher=fetcher
     )
 
 

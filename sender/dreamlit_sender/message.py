@@ -15,6 +15,9 @@ import idna
 from inscriptis import get_text
 from inscriptis.model.config import ParserConfig
 
+from dreamlit_sender.attachments import Attachment, AttachmentError, read_attachments
+from dreamlit_sender.calendar import CalendarError, icalendar, method_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -40,10 +43,7 @@ class UnfitContentError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """A message's content, checked: nothing in it can break out of its header. `text` is there in any case.
-
-    Attachments will stand beside the bodies.
-    """
+    """A message's content, checked: nothing in it can break out of its header. `text` is always there."""
 
     message_id: int
     identifier: str
@@ -56,6 +56,16 @@ class Parts:
     headers: Mapping[str, str]
     text: str
     html: str | None
+    attachments: tuple[Attachment, ...] = ()
+    calendar: str | None = None
+    calendar_method: str = "REQUEST"
+
+    @property
+    def files(self) -> tuple[Attachment, ...]:
+        """The attachments as an API takes them, the invitation among them."""
+        if self.calendar is None:
+            return self.attachments
+        return (*self.attachments, Attachment("invite.ics", "text/calendar", self.calendar.encode("utf-8")))
 
     @property
     def needs_utf8(self) -> bool:
@@ -132,9 +142,11 @@ def read_parts(
     if not to:
         raise UnfitContentError("address", "to is empty")
     text, html = _body_text(content.get("text")), _body_text(content.get("html"))
+    identifier = f"<dreamlit.{key or message_id}@{sender.domain}>"
+    calendar, method = _calendar(content, identifier, sender, to)
     return Parts(
         message_id=message_id,
-        identifier=f"<dreamlit.{key or message_id}@{sender.domain}>",
+        identifier=identifier,
         sender=sender,
         to=to,
         cc=cc,
@@ -144,7 +156,38 @@ def read_parts(
         headers=_headers(content.get("headers") or {}),
         text=plain_text(html) if text is None and html is not None else text or "",
         html=html,
+        attachments=_attachments(content),
+        calendar=calendar,
+        calendar_method=method,
     )
+
+
+def _attachments(content: Mapping[str, Any]) -> tuple[Attachment, ...]:
+    if not content.get("attachments"):
+        return ()
+    try:
+        return read_attachments(content)
+    except AttachmentError as error:
+        raise UnfitContentError("attachment", str(error)) from error
+
+
+def _calendar(
+    content: Mapping[str, Any], identifier: str, sender: Address, to: tuple[Address, ...]
+) -> tuple[str | None, str]:
+    entry = content.get("calendar")
+    if not entry:
+        return None, "REQUEST"
+    organizer = parse_address("organizer", entry["organizer"]) if entry.get("organizer") else sender
+    try:
+        made = icalendar(
+            entry,
+            identifier=identifier.strip("<>"),
+            organizer=mailbox_of(organizer),
+            attendees=[mailbox_of(address) for address in to],
+        )
+        return made, method_of(entry)
+    except CalendarError as error:
+        raise UnfitContentError("calendar", str(error)) from error
 
 
 def mail_of(parts: Parts, *, now: datetime | None = None) -> Mail:
@@ -164,6 +207,7 @@ def mail_of(parts: Parts, *, now: datetime | None = None) -> Mail:
     mail.set_content(parts.text)
     if parts.html is not None:
         mail.add_alternative(parts.html, subtype="html")
+    _attach(mail, parts)
     envelope_to = _envelope(parts.to)
     return Mail(
         data=mail.as_bytes(),
@@ -173,6 +217,23 @@ def mail_of(parts: Parts, *, now: datetime | None = None) -> Mail:
         message_id=parts.identifier,
         needs_utf8=parts.needs_utf8,
     )
+
+
+def _attach(mail: EmailMessage, parts: Parts) -> None:
+    """Pictures go with the HTML that shows them, the invitation beside it, files below all of it."""
+    page = mail.get_body(("html",)) if parts.html is not None else None
+    for one in parts.attachments:
+        if one.cid and page is not None:
+            main, _, sub = one.type.partition("/")
+            page.add_related(one.data, main, sub, cid=f"<{one.cid}>", filename=one.name, disposition="inline")
+    if parts.calendar is not None:
+        mail.add_alternative(
+            parts.calendar, subtype="calendar", cte="base64", params={"method": parts.calendar_method}
+        )
+    for one in parts.attachments:
+        if not one.cid or page is None:
+            main, _, sub = one.type.partition("/")
+            mail.add_attachment(one.data, main, sub, filename=one.name)
 
 
 class NoSenderError(ValueError):

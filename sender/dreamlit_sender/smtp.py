@@ -21,6 +21,7 @@ from aiosmtplib import (
     SMTPTimeoutError,
 )
 
+from dreamlit_sender.attachments import Fetcher
 from dreamlit_sender.dkim import signed
 from dreamlit_sender.message import Mail, NoSenderError, UnfitContentError, build_mail
 from dreamlit_sender.transport import Fault, Handover, Message, Outcome
@@ -86,6 +87,7 @@ class SmtpTransport:
         *,
         sender_from: str | None = None,
         dkim: DkimConfig | None = None,
+        fetcher: Fetcher | None = None,
         connections: int = 16,
         check_after: float = 10.0,
         drop_after: float = 60.0,
@@ -94,6 +96,7 @@ class SmtpTransport:
         self._config = config
         self._from = sender_from
         self._dkim = dkim
+        self._fetcher = fetcher or Fetcher()
         self._idle: deque[_Idle] = deque()
         self._slots = asyncio.Semaphore(config.connections or connections)
         self._check_after = check_after
@@ -107,8 +110,11 @@ class SmtpTransport:
         handover = message.handover
         handover.not_yet()
         handover.provider = PROVIDER
+        complete = await self._fetcher.complete(message, PROVIDER)
+        if isinstance(complete, Outcome):
+            return complete
         try:
-            mail = build_mail(message.message_id, message.content, default_from=self._from, key=message.key)
+            mail = build_mail(message.message_id, complete.content, default_from=self._from, key=message.key)
         except UnfitContentError as error:
             return _failed("recipient", error.code, str(error))
         except NoSenderError as error:

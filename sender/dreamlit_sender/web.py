@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 
 @functools.cache
-def _tls() -> ssl.SSLContext:
+def tls() -> ssl.SSLContext:
+    """Return the context of all connections."""
     # Reading the authorities takes longer than everything else that a client does at its start.
     return httpx.create_ssl_context()
 
@@ -28,7 +29,7 @@ def new_client(timeout: float, connections: int) -> httpx.AsyncClient:
     return httpx.AsyncClient(
         http1=True,
         http2=False,
-        verify=_tls(),
+        verify=tls(),
         timeout=httpx.Timeout(timeout, connect=min(timeout, 10.0)),
         limits=httpx.Limits(
             max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=5.0

@@ -78,6 +78,16 @@ def test_an_email_is_shown_in_both_widths_and_schemes_and_as_text() -> None:
     assert "<pre>plain words</pre>" in page
 
 
+def test_inline_pictures_are_shown_and_files_are_named() -> None:
+    files = [
+        {"name": "logo.png", "content": "iVBO", "inline": "logo"},
+        {"name": "a<b>.pdf", "content": "AA=="},
+    ]
+    page = shown({"html": '<img src="cid:logo" alt="">', "text": "t", "attachments": files})
+    assert page.count("data:image/png;base64,iVBO") == 4
+    assert "<dt>files</dt><dd>logo.png, a&lt;b&gt;.pdf</dd>" in page
+
+
 def test_no_script_of_a_message_can_run() -> None:
     page = shown(
         {

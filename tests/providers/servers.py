@@ -145,6 +145,8 @@ class ResendServer(ProviderServer):
         emails = request.json
         if len(emails) > 100:
             return self.error(422, "A batch may have up to 100 emails")
+        if any("attachments" in one for one in emails):
+            return self.error(422, "The `attachments` field is not supported in a batch")
         faults = {index: fault for index, one in enumerate(emails) if (fault := self._fault(one))}
         if faults and request.headers.get("x-batch-validation") != "permissive":
             return next(iter(faults.values()))

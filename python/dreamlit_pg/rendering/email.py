@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .addresses import addresses
+from .attachments import Attachments, Calendar
 from .faults import FaultError, RefusedError
 from .fields import Compiler, Field, Finish, finish_body
 from .language import LANGUAGE
@@ -94,6 +95,11 @@ class Email:
             if key in given
         }
         self._fields.update(self._bodies(given))
+        self._extras: dict[str, Attachments | Calendar] = {}
+        if given.get("attachments") is not None:
+            self._extras["attachments"] = Attachments(given["attachments"], compiler)
+        if given.get("calendar") is not None:
+            self._extras["calendar"] = Calendar(given["calendar"], compiler)
         headers = given.get("headers") or {}
         if not isinstance(headers, dict):
             raise FaultError("headers", "template", "headers must be a mapping of names to texts")
@@ -149,6 +155,7 @@ class Email:
         if "preheader" in content:
             content["html"] = with_preheader(content["html"], content.pop("preheader"))
         content["headers"] = {name: field.value(variables) for name, field in self._headers.items()}
+        content.update({key: extra.value(variables) for key, extra in self._extras.items()})
         return content
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dreamlit_sender.attachments import Fetcher
 from dreamlit_sender.providers.http import Api, ProviderTransport
 from dreamlit_sender.providers.mailgun import MailgunApi
 from dreamlit_sender.providers.postmark import PostmarkApi
@@ -21,7 +22,11 @@ __all__ = ["ProviderConfig", "ProviderTransport", "build_provider"]
 
 
 def build_provider(
-    config: ProviderConfig, *, sender_from: str | None = None, connections: int = 16
+    config: ProviderConfig,
+    *,
+    sender_from: str | None = None,
+    connections: int = 16,
+    fetcher: Fetcher | None = None,
 ) -> ProviderTransport:
     """Return the transport of the configured provider."""
     api: Api
@@ -37,5 +42,10 @@ def build_provider(
         case MailgunSettings() as settings:
             api = MailgunApi(settings, url=config.url)
     return ProviderTransport(
-        api, sender_from=sender_from, connections=connections, timeout=config.timeout, batch=config.batch
+        api,
+        sender_from=sender_from,
+        connections=connections,
+        timeout=config.timeout,
+        batch=config.batch,
+        fetcher=fetcher,
     )

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from dreamlit_sender import web
+from dreamlit_sender.attachments import Fetcher
 from dreamlit_sender.message import NoSenderError, Parts, UnfitContentError, read_parts
 from dreamlit_sender.transport import Fault, Message, Outcome
 
@@ -70,9 +71,10 @@ class Api(Protocol):
 
 @runtime_checkable
 class BatchApi(Api, Protocol):
-    """An API that takes up to `largest_batch` messages in one request."""
+    """An API that takes up to `largest_batch` messages in one request, some of them without files only."""
 
     largest_batch: int
+    files_in_batches: bool
 
     def batch_request(self, parts: Sequence[Parts], key: str) -> ApiRequest:
         """Return the request that sends several messages."""
@@ -104,6 +106,7 @@ class ProviderTransport:
         timeout: float = 15.0,
         batch: int | None = None,
         pauses: Sequence[float] = (1.0, 2.0),
+        fetcher: Fetcher | None = None,
     ) -> None:
         largest = api.largest_batch if isinstance(api, BatchApi) else 1
         self.batch = min(batch or largest, largest)
@@ -111,14 +114,16 @@ class ProviderTransport:
         self.provider = api.name
         self.providers = (api.name,)
         self._api = api
+        self._takes_files = isinstance(api, BatchApi) and api.files_in_batches
         self._from = sender_from
         self._pauses = pauses
+        self._fetcher = fetcher or Fetcher()
         self._client = web.new_client(timeout, connections)
 
     async def deliver(self, message: Message) -> Outcome:
         """Deliver one message and return what the provider said."""
         message.handover.not_yet()
-        item = self._read(message)
+        item = await self._item(message)
         return item if isinstance(item, Outcome) else await self._send(item)
 
     async def deliver_many(self, messages: Sequence[Message]) -> None:
@@ -126,9 +131,11 @@ class ProviderTransport:
         together, alone = [], []
         for message in messages:
             message.handover.not_yet()
-            item = self._read(message)
+            item = await self._item(message)
             if isinstance(item, Outcome):
                 message.handover.outcome = item
+            elif item.parts.files and not self._takes_files:
+                alone.append(item)
             elif self._api.keyed and message.attempt > 1:
                 # An earlier attempt may have been accepted under the key of this message alone.
                 alone.append(item)
@@ -143,6 +150,10 @@ class ProviderTransport:
     async def aclose(self) -> None:
         """Close all connections."""
         await self._client.aclose()
+
+    async def _item(self, message: Message) -> _Item | Outcome:
+        complete = await self._fetcher.complete(message, self._api.name)
+        return complete if isinstance(complete, Outcome) else self._read(complete)
 
     def _read(self, message: Message) -> _Item | Outcome:
         try:

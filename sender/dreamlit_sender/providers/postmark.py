@@ -56,6 +56,7 @@ class PostmarkApi:
     keyed = False
     ascii_only = True
     largest_batch = 500
+    files_in_batches = True
 
     def __init__(self, settings: PostmarkSettings, *, url: str | None = None) -> None:
         self._url = url or "https://api.postmarkapp.com"
@@ -103,6 +104,12 @@ class PostmarkApi:
                 email[field] = ", ".join(map(str, addresses))
         if parts.html is not None:
             email["HtmlBody"] = parts.html
+        if parts.files:
+            email["Attachments"] = [
+                {"Name": one.name, "Content": one.base64, "ContentType": one.type}
+                | ({"ContentID": f"cid:{one.cid}"} if one.cid else {})
+                for one in parts.files
+            ]
         if self._settings.stream is not None:
             email["MessageStream"] = self._settings.stream
         return email

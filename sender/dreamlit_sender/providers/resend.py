@@ -71,6 +71,7 @@ class ResendApi:
     keyed = True
     ascii_only = False
     largest_batch = 100
+    files_in_batches = False
 
     def __init__(self, settings: ResendSettings, *, url: str | None = None) -> None:
         self._url = url or "https://api.resend.com"
@@ -139,6 +140,12 @@ def _email(parts: Parts) -> dict[str, Any]:
             email[field] = [str(address) for address in addresses]
     if parts.html is not None:
         email["html"] = parts.html
+    if parts.files:
+        email["attachments"] = [
+            {"filename": one.name, "content": one.base64, "content_type": one.type}
+            | ({"content_id": one.cid} if one.cid else {})
+            for one in parts.files
+        ]
     if parts.headers:
         email["headers"] = dict(parts.headers)
     return email

@@ -100,6 +100,12 @@ def _email(parts: Parts) -> dict[str, Any]:
         "headers": {**parts.headers, "Message-ID": parts.identifier},
         "custom_args": {"dreamlit_message": str(parts.message_id)},
     }
+    if parts.files:
+        email["attachments"] = [
+            {"filename": one.name, "content": one.base64, "type": one.type}
+            | ({"disposition": "inline", "content_id": one.cid} if one.cid else {"disposition": "attachment"})
+            for one in parts.files
+        ]
     if len(parts.reply_to) == 1:
         email["reply_to"] = _named(parts.reply_to[0])
     elif parts.reply_to:

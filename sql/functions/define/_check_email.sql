@@ -7,10 +7,16 @@ begin
     return next (p_place, 'email is no mapping', 'write email: {to: "{{ trigger.email }}", subject: …, text: …}')::dreamlit._fault;
     return;
   end if;
-  return query select f.* from dreamlit._check_keys(p_place, p_email, c_texts || array['headers', 'track'], array['to', 'subject']) as f;
+  return query select f.* from dreamlit._check_keys(p_place, p_email, c_texts || array['headers', 'track', 'attachments', 'calendar'], array['to', 'subject']) as f;
   return query select f.* from dreamlit._check_texts(p_place, p_email, c_texts) as f;
   if p_email ? 'track' then
     return query select f.* from dreamlit._check_track(p_place || '.track', p_email -> 'track') as f;
+  end if;
+  if p_email ? 'attachments' then
+    return query select f.* from dreamlit._check_attachments(p_place || '.attachments', p_email -> 'attachments') as f;
+  end if;
+  if p_email ? 'calendar' then
+    return query select f.* from dreamlit._check_calendar(p_place || '.calendar', p_email -> 'calendar') as f;
   end if;
   if not p_email ?| array['html', 'text', 'template'] then
     return next (p_place, 'the email has no body', 'add html, text or template')::dreamlit._fault;
