@@ -12,7 +12,7 @@ declare
   v_task_ids bigint[];
   v_items jsonb[];
   v_messages jsonb;
-  v_found jsonb := '[]';
+  v_found jsonb := jsonb '[]';
 begin
   if p_step is not null and not exists (
     select from dreamlit._steps as s where s.version_id = v_version.version_id and s.name = p_step and s.kind in ('email', 'slack'))

@@ -5,7 +5,7 @@ declare
   v_source constant jsonb := dreamlit._preview_source(p_name);
   v_table constant regclass := (v_source ->> 'table')::regclass;
   v_key constant text[] := array(select jsonb_array_elements_text(case when v_table is null then '[]' else v_source -> 'key' end));
-  v_row jsonb := '{}';
+  v_row jsonb := jsonb '{}';
   v_event jsonb;
 begin
   if p_payload is not null then

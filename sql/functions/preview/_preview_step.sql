@@ -5,21 +5,21 @@ declare
   v_task_ids bigint[] := p_task_ids;
   v_items jsonb[] := p_items;
   v_version dreamlit._versions;
-  v_rendered jsonb := '[]';
+  v_rendered jsonb := jsonb '[]';
 begin
   if p_all then
     v_step.if_function := null;
   end if;
   if p_step.kind not in ('email', 'slack', 'wait') then
     perform dreamlit._run_step(v_step, v_task_ids, v_items);
-    return '[]';
+    return jsonb '[]';
   end if;
   select v.* into v_version from dreamlit._versions as v where v.version_id = p_step.version_id;
   if v_step.if_function is not null then
     select p.task_ids, p.items into v_task_ids, v_items from dreamlit._pass_condition(v_step, v_version.publisher, v_task_ids, v_items) as p;
   end if;
   if v_task_ids is null then
-    return '[]';
+    return jsonb '[]';
   elsif p_step.kind = 'wait' then
     null;
   elsif dreamlit._renderer() = 'database' then
