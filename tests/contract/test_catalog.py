@@ -396,7 +396,9 @@ PGSPOT_EXCEPTIONS = {
     "PS005: Function without explicit search_path: dreamlit._now()": UNPINNED["_now"],
     "PS005: Function without explicit search_path: dreamlit.publish": UNPINNED["publish"],
     "PS005: Function without explicit search_path: dreamlit.rollback": UNPINNED["rollback"],
-    "PS005: Function without explicit search_path: dreamlit.preview_definition": UNPINNED["preview_definition"],
+    "PS005: Function without explicit search_path: dreamlit.preview_definition": UNPINNED[
+        "preview_definition"
+    ],
     "PS005: Function without explicit search_path: dreamlit.attach_workflows": UNPINNED["attach_workflows"],
     "PS005: Function without explicit search_path: dreamlit.with_workflows_detached": UNPINNED[
         "with_workflows_detached"
