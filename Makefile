@@ -18,7 +18,7 @@ demo: provide ## From a row to an inbox: a private server, the example workflows
 demo-stop: ## End everything that `make demo` started
 	@if [ -x $(BIN)/dreamlit ]; then $(BIN)/dreamlit demo --stop; fi
 
-test: provide-tests $(PEERS) ## Run the whole test suite (ARGS="-k name" for a part of it)
+test: provide-tests ## Run the whole test suite (ARGS="-k name" for a part of it)
 	$(BIN)/python -m pytest -n 2 $(ARGS)
 
 test-faults: provide-tests ## The fault suite in its long form, with a table at the end (FAULT_SECONDS=60 for a shorter held snapshot)
