@@ -17,24 +17,30 @@ from packaging.version import Version
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 LOCK = (ROOT / "requirements.lock").read_text("utf-8")
-ENTRIES = re.split(
-    r"\n(?=[a-z0-9])", "\n".join(line for line in LOCK.splitlines() if not line.startswith("#"))
-)
+PEERS_LOCK = (ROOT / "benchmarks" / "requirements.lock").read_text("utf-8")
 
 
-def locked() -> dict[str, Version]:
+def entries(lock: str) -> list[str]:
+    return re.split(
+        r"\n(?=[a-z0-9])", "\n".join(line for line in lock.splitlines() if not line.startswith("#"))
+    )
+
+
+def locked(lock: str) -> dict[str, Version]:
     found = {}
-    for entry in ENTRIES:
+    for entry in entries(lock):
         name, version = re.match(r"\s*([A-Za-z0-9._-]+)(?:\[[^]]*\])?==(\S+)", entry).groups()  # type: ignore[union-attr]
         found[canonicalize_name(name)] = Version(version)
     return found
 
 
-def wanted() -> list[Requirement]:
+def wanted(*, peers: bool) -> list[Requirement]:
+    """What the benches compare with is installed for them only, from a lock of its own."""
+    extras = PROJECT["project"]["optional-dependencies"]
     texts = [
         *PROJECT["project"]["dependencies"],
-        *(text for extra in PROJECT["project"]["optional-dependencies"].values() for text in extra),
-        *PROJECT["build-system"]["requires"],
+        *(text for name, extra in extras.items() if (name == "bench") == peers for text in extra),
+        *([] if peers else PROJECT["build-system"]["requires"]),
     ]
     return [
         requirement
@@ -43,25 +49,41 @@ def wanted() -> list[Requirement]:
     ]
 
 
-@pytest.mark.parametrize("requirement", wanted(), ids=lambda requirement: requirement.name)
+@pytest.mark.parametrize("requirement", wanted(peers=False), ids=lambda requirement: requirement.name)
 def test_the_lock_pins_every_dependency_of_the_project_within_its_range(requirement: Requirement) -> None:
     """Where this fails: make lock."""
-    assert locked()[canonicalize_name(requirement.name)] in requirement.specifier
+    assert locked(LOCK)[canonicalize_name(requirement.name)] in requirement.specifier
 
 
-def test_every_pin_has_its_hashes() -> None:
-    assert len(ENTRIES) > 40
-    assert [entry.splitlines()[0] for entry in ENTRIES if "--hash=sha256:" not in entry] == []
+@pytest.mark.parametrize("requirement", wanted(peers=True), ids=lambda requirement: requirement.name)
+def test_the_lock_of_the_benches_pins_what_they_compare_with(requirement: Requirement) -> None:
+    """Where this fails: make lock."""
+    assert locked(PEERS_LOCK)[canonicalize_name(requirement.name)] in requirement.specifier
 
 
-def test_the_lock_names_no_place_to_fetch_from() -> None:
-    assert not re.search(r"https?://|file:|--(extra-)?index-url|--find-links", LOCK)
+def test_both_locks_agree_on_what_both_pin() -> None:
+    project, peers = locked(LOCK), locked(PEERS_LOCK)
+    both = project.keys() & peers.keys()
+    assert len(both) > 20
+    assert {name: project[name] for name in both} == {name: peers[name] for name in both}
+
+
+@pytest.mark.parametrize("lock", [LOCK, PEERS_LOCK], ids=["project", "benches"])
+def test_every_pin_has_its_hashes(lock: str) -> None:
+    found = entries(lock)
+    assert len(found) > 40
+    assert [entry.splitlines()[0] for entry in found if "--hash=sha256:" not in entry] == []
+
+
+@pytest.mark.parametrize("lock", [LOCK, PEERS_LOCK], ids=["project", "benches"])
+def test_the_lock_names_no_place_to_fetch_from(lock: str) -> None:
+    assert not re.search(r"https?://|file:|--(extra-)?index-url|--find-links", lock)
 
 
 def test_the_lock_serves_every_python_that_the_project_does() -> None:
     """No pin is bound to one version of Python only: the markers that remain are of the platform."""
     markers = {
-        entry.splitlines()[0].split(" ; ", 1)[1] for entry in ENTRIES if " ; " in entry.splitlines()[0]
+        entry.splitlines()[0].split(" ; ", 1)[1] for entry in entries(LOCK) if " ; " in entry.splitlines()[0]
     }
     assert [
         marker for marker in markers if "python_version ==" in marker or "python_full_version ==" in marker

@@ -1,6 +1,6 @@
 -- Triggers of an earlier version on another table or operation go with their functions; the rest are kept or made. A workflow
 -- that moves from one table to another needs the locks of both: both are tried again together. Compiling, which takes its time,
--- comes before them, so the functions that are left behind make room for the new ones under another name.
+-- comes before them, so the functions that are left behind make room for the new ones under another name, or go at once if another publisher's.
 create or replace function dreamlit._watch_table(p_definition jsonb, p_version_id bigint, p_version integer, p_previous jsonb, p_compiled jsonb)
 returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -12,7 +12,11 @@ begin
   for v_try in 1 .. 5 loop
     begin
       if v_table is not null then
-        perform dreamlit._run_ddl('pg_catalog, pg_temp', format('alter function %s() rename to %I', p.oid::regproc, p.proname || '_left'))
+        perform case
+          when pg_has_role(p.proowner, 'usage') then dreamlit._run_ddl('pg_catalog, pg_temp',
+            format('alter function %s() rename to %I', p.oid::regproc, p.proname || '_left'))
+          else dreamlit._unwatch(v_workflow, o.operation, 1)
+        end
         from unnest(v_operations) as o(operation)
         join pg_proc as p on p.oid = to_regprocedure(dreamlit._trigger_function_name(v_workflow, o.operation) || '()')
         where not exists (select from pg_trigger as t where t.tgfoid = p.oid and t.tgrelid = v_table);
