@@ -93,6 +93,13 @@ def test_a_layout_takes_blocks_and_super(compiled: Write) -> None:
     assert list(files) == ["greet.mjml"]  # the layout is a part of it
 
 
+def test_a_layout_may_have_defaults_for_elements_that_a_template_has_none_of(compiled: Write) -> None:
+    head = '<mj-attributes><mj-button color="{{ a }}" /><mj-text color="{{ b }}" /></mj-attributes>'
+    html = compiled(greet_mjml=document(TEXT % "Hello", head=head))["greet.mjml"]
+    assert "color:{{ b }}" in html
+    assert "{{ a }}" not in html
+
+
 def test_a_partial_in_mjml_is_put_in_where_it_is_included(compiled: Write) -> None:
     files = compiled(
         greet_mjml=document("{% for name in names %}{% include 'row.mjml' %}{% endfor %}"),

@@ -37,6 +37,8 @@ _KNOWN = _OPAQUE | {
 _ENDS = {"block": "endblock", "set": "endset", "macro": "endmacro"}
 _POSITION = re.compile(r" at position (\d+):(\d+)$")
 _COMMENTED = re.compile(f"<!--({TOKEN.pattern})-->", re.IGNORECASE)
+# What a layout says for elements that a template has none of may go unused.
+_DEFAULTS = re.compile(r"<mj-attributes\b.*?</mj-attributes\s*>", re.IGNORECASE | re.DOTALL)
 _OWN_STYLE = (
     '<style type="text/css">'  # the first is MJML's, for old mail programs: no business of each element
 )
@@ -201,7 +203,7 @@ def _to_html(name: str, found: list[Segment]) -> str:
         html = str(mjml2html(document))
     except ValueError as exc:
         raise WritingError(name, *_told(str(exc), document, shield)) from exc
-    for match in TOKEN.finditer(document):
+    for match in TOKEN.finditer(_DEFAULTS.sub("", document)):
         if match[0] not in html:
             fact = f"MJML has no use for {shield.bare(match[0])} where it stands"
             raise WritingError(name, fact, "write sizes out: MJML reckons with them when it is compiled")
