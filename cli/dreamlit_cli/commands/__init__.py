@@ -13,6 +13,7 @@ from dreamlit_cli.commands import (
     preview,
     runs,
     sender,
+    templates,
     versions,
     workflows,
 )
@@ -27,6 +28,7 @@ ALL = (
     *logs.ALL,
     *people.ALL,
     *brand.ALL,
+    *templates.ALL,
     *preview.ALL,
     *engagement.ALL,
     *sender.ALL,
