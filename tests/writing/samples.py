@@ -29,7 +29,7 @@ ITEMS: dict[str, dict[str, Any]] = {
             "incident_id": 318,
             "title": "Payments are refused by the bank",
             "severity": "critical",
-            "detail": "41 of the last 50 payments came back with 'issuer unavailable'. The first was at 09:12.",
+            "detail": "41 of the last 50 payments came back with 'issuer unavailable'.\nThe first was at 09:12.",
             "source": "checkout, eu-west",
             "happened_at": "2026-03-02T09:14:00+00:00",
         }

@@ -77,11 +77,11 @@ PREHEADERS = {
 }
 # What the message says, and where its button leads.
 SAYS = {
-    "alert": (["CRITICAL", "Disk full", "No <space> left", "db1", "2 March 2026, 09:14 UTC"], "incidents/5"),
+    "alert": (["CRITICAL", "Disk full", "No <space> left", "db1", "March 2, 2026, 09:14 UTC"], "incidents/5"),
     "comment": (["Grace <Hopper> commented", "Tea & toast", "So good"], "posts/7"),
     "digest": (["Hello Ann, 2 posts have come", "Tea & toast", "A morning.", "Bread"], "posts/7"),
     "invitation": (["Join Readers", "Grace <Hopper>", "March 16, 2026"], "invitations/a%2Bb"),
-    "password_reset": (["ann@example.com", "2 March 2026, 13:30 UTC"], "reset/a%2Bb"),
+    "password_reset": (["ann@example.com", "March 2, 2026, 13:30 UTC"], "reset/a%2Bb"),
     "receipt": (
         ["Order 42", "March 2, 2026", "Cup \u00d7 2", "€9.00", "Tea", "Total", "€12.50"],
         "orders/42",
