@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _LINE = 78
 _PLAIN = ParserConfig(display_links=True, display_images=False)
+_LAYOUT_TABLE = 'role="presentation"'
+_EMPTY_LINES = re.compile(r"\n{3,}")
 _NAME = re.compile(r"[!-9;-~]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _LOCAL_FORBIDDEN = re.compile(r'[\s()<>\[\]:;@\\,"\x00-\x1f\x7f]')
@@ -321,4 +323,7 @@ def _body_text(value: Any) -> str | None:
 
 def plain_text(html: str) -> str:
     """Return a readable text version of an HTML body, links written out."""
-    return str(get_text(html, _PLAIN)).strip() + "\n"
+    lines = [line.rstrip() for line in str(get_text(html, _PLAIN)).split("\n")]
+    if _LAYOUT_TABLE in html:  # what such tables indent is no more indented for a reader
+        lines = [line.lstrip() for line in lines]
+    return _EMPTY_LINES.sub("\n\n", "\n".join(lines)).strip() + "\n"

@@ -59,6 +59,19 @@ def test_html_alone_gets_a_text_part_with_its_links() -> None:
     assert "<" not in plain_text("<p>a</p>")
 
 
+def test_a_layout_of_tables_leaves_no_trace_in_the_text_part() -> None:
+    inner = "<table><tr><td>Tea</td><td>3.50</td></tr><tr><td>Two cups</td><td>9.00</td></tr></table>"
+    cell = f'<table role="presentation"><tr><td align="center"><p>Hello</p>{inner}</td></tr></table>'
+    text = plain_text(f'<table role="presentation"><tr><td>{cell}</td></tr><tr><td> </td></tr></table>{cell}')
+    assert [line for line in text.split("\n") if line != line.strip()] == []
+    assert "\n\n\n" not in text
+    assert "Tea       3.50\nTwo cups  9.00\n" in text
+
+
+def test_a_list_in_the_text_part_keeps_its_levels() -> None:
+    assert "  * a\n      + b\n" in plain_text("<p>x</p><ul><li>a<ul><li>b</li></ul></li></ul>")
+
+
 def test_no_body_at_all_is_an_empty_text() -> None:
     assert parsed(build(text=None)).get_content().strip() == ""
 

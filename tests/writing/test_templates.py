@@ -188,6 +188,8 @@ def test_an_example_is_published_and_writes_what_it_should(
     mail = message_from_bytes(build_mail(1, email, default_from="q@example.com").data, policy=policy.default)
     parts = {part.get_content_type(): part.get_content() for part in mail.walk() if not part.is_multipart()}
     assert set(parts) == {"text/plain", "text/html"}
+    lines = parts["text/plain"].splitlines()
+    assert [line for line in lines if line != line.strip()] == []
     words = " ".join(parts["text/plain"].split())
     said, path = SAYS[name]
     assert [each for each in said if each not in words] == []
