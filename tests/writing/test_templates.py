@@ -199,6 +199,16 @@ def test_an_example_is_published_and_writes_what_it_should(
     assert "12 Long Row" in words
 
 
+def test_nobody_gets_a_digest_of_nothing(
+    application: None, admin: Connection, app: Connection, superuser: Connection, tmp_path: Path
+) -> None:
+    publish(admin, document("digest", tmp_path))
+    app.execute("insert into public.digests values (2)")
+    work(superuser, 5)
+    assert rows(superuser, "select state from dreamlit.runs") == [{"state": "done"}]
+    assert rows(superuser, "select content from dreamlit.messages") == []
+
+
 def test_each_says_what_it_is_for_and_what_it_reads() -> None:
     assert NAMES == ["alert", "comment", "digest", "invitation", "password_reset", "receipt", "welcome"]
     assert [name for name in NAMES if TEMPLATES[name].kind == "topic"] == TOPICS
