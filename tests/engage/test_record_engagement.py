@@ -270,6 +270,62 @@ def test_soft_bounces_of_long_ago_do_not_count(hear: Hear, superuser: Connection
     assert _suppressed(superuser) == {}
 
 
+def _lift(admin: Connection, address: str = "a@x.org") -> None:
+    assert value(admin, "select dreamlit.unsuppress(%s)", address) is True
+
+
+def test_soft_bounces_from_before_the_suppression_was_lifted_do_not_count(
+    hear: Hear, admin: Connection, superuser: Connection
+) -> None:
+    hear(_soft(), _soft(), _soft())
+    _lift(admin)
+    hear(_soft(), _soft())
+    assert _suppressed(superuser) == {}
+    hear(_soft())
+    assert _suppressed(superuser) == {"a@x.org": "soft bounces"}
+
+
+def test_the_last_lifting_counts_for_that_address_alone(
+    hear: Hear, admin: Connection, superuser: Connection
+) -> None:
+    hear(_soft(), _soft(), _soft(), _soft(address="b@x.org"), _soft(address="b@x.org"))
+    _lift(admin)
+    hear(_soft(), _soft(), _soft())
+    _lift(admin, "A <A@X.org>")
+    hear(_soft(), _soft(address="b@x.org"))
+    assert _suppressed(superuser) == {"b@x.org": "soft bounces"}
+
+
+def test_lifting_what_is_not_suppressed_forgets_no_bounces(
+    hear: Hear, admin: Connection, superuser: Connection
+) -> None:
+    hear(_soft(), _soft())
+    assert value(admin, "select dreamlit.unsuppress('a@x.org')") is False
+    hear(_soft())
+    assert _suppressed(superuser) == {"a@x.org": "soft bounces"}
+
+
+def test_a_message_that_bounced_before_the_lifting_and_after_counts_once_more(
+    hear: Hear, admin: Connection, sent: int, superuser: Connection
+) -> None:
+    hear(_soft(sent), _soft(), _soft())
+    _lift(admin)
+    hear(_soft(sent), _soft())
+    assert _suppressed(superuser) == {}
+    hear(_soft())
+    assert _suppressed(superuser) == {"a@x.org": "soft bounces"}
+
+
+def test_the_moment_of_the_lifting_is_kept_without_the_address(
+    hear: Hear, admin: Connection, superuser: Connection
+) -> None:
+    hear(event("complained", recipient="a@x.org"))
+    _lift(admin)
+    (line,) = rows(superuser, "select detail from dreamlit._audit_log where action = 'unsuppress'")
+    assert list(line["detail"]) == ["address_hash"]
+    assert "a@x.org" not in str(line["detail"])
+
+
 def test_the_rule_is_a_setting(hear: Hear, admin: Connection, superuser: Connection) -> None:
     admin.execute("""select dreamlit.set_setting('soft_bounces', '{"count": 2, "within": "1 day"}')""")
     hear(_soft(), _soft())

@@ -6,4 +6,4 @@ language sql volatile set search_path = pg_catalog, pg_temp as $$
   values (dreamlit._now(), session_user, p_action, p_workflow_id, p_run_id, p_message_id, p_detail);
 $$;
 comment on function dreamlit._audit(text, bigint, bigint, bigint, jsonb) is
-  'Logs what somebody did; no addresses and no payloads in the detail, for it outlives both.';
+  'Logs what somebody did; no addresses (but their salted hashes) and no payloads in the detail, for it outlives both.';
