@@ -15,7 +15,7 @@ import hashlib
 import hmac
 import html as html_escapes
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
@@ -45,6 +45,7 @@ _LINE_END = re.compile("\n")
 _ATTRIBUTE = re.compile(
     r"""[\s/]*(?P<name>[^\s/>][^\s/>=]*)(?:\s*=\s*(?P<value>"[^"]*"|'[^']*'|(?!["'])[^\s>]*))?"""
 )
+_CONDITIONAL = re.compile(r"\s*\[if\b[^\]]*\]>(?P<shown>.*)<!\[endif\]\s*", re.IGNORECASE | re.DOTALL)
 _TAG_NAME = re.compile(r"<[^\s/>]+")
 
 
@@ -258,6 +259,12 @@ class _Finder(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if tag == "body":
             self.body_end = self._position()
+
+    def handle_comment(self, data: str) -> None:
+        # What stands in a conditional comment is shown by Outlook.
+        if found := _CONDITIONAL.fullmatch(data):
+            start = self._position() + len("<!--") + found.start("shown")
+            self.links += [replace(tag, start=start + tag.start) for tag in _Finder(found["shown"]).links]
 
     def _position(self) -> int:
         line, column = self.getpos()

@@ -164,6 +164,16 @@ def test_nothing_but_addresses_of_links_changes(html: str) -> None:
 
 
 @given(documents)
+def test_in_a_conditional_comment_links_are_replaced_as_outside(html: str) -> None:
+    assume("--" not in html)
+
+    def rewritten(text: str) -> str:
+        return rewrite_links(text, lambda url: f"https://mail.test/c/{url}")
+
+    assert rewritten(f"<!--[if mso]>{html}<![endif]-->") == f"<!--[if mso]>{rewritten(html)}<![endif]-->"
+
+
+@given(documents)
 def test_a_document_without_links_keeps_every_byte(html: str) -> None:
     plain = html.replace("http", "ftp")
     assert rewrite_links(plain, lambda url: "https://mail.test/c/x") == plain
@@ -198,7 +208,18 @@ def test_a_pixel_is_one_image_more(html: str) -> None:
         (f'<a href="{UNSUBSCRIBE_PLACEHOLDER}">', []),
         (f'<a href="{PREFERENCES_PLACEHOLDER}">', []),
         ('<img src="https://a.test/x.png"><link href="https://a.test/x.css">', []),
-        ('<!--[if mso]><a href="https://a.test"><![endif]-->', []),
+        ('<!--[if mso]><a href="https://a.test"><![endif]-->', ["https://a.test"]),
+        (
+            "é\n<!--[IF (gte mso 9)|(IE)]><p>\n<a title='>' href='https://a.test'>x</a><![endif]--><a href=https://b.test>",
+            ["https://a.test", "https://b.test"],
+        ),
+        (
+            '<!--[if !mso]><!--><a href="https://a.test">x</a><!--<![endif]--><a href="https://b.test">',
+            ["https://a.test", "https://b.test"],
+        ),
+        ('<!--[if mso]><v:rect href="https://a.test"><a data-track="off" href="https://b.test"><![endif]-->', []),
+        ('<!--[if mso]><a href="https://a.test">-->', []),
+        ('<!-- <a href="https://a.test"> -->', []),
         (f'<a href="https://a.test/{"x" * 2000}">', []),
     ],
 )
