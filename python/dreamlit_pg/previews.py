@@ -68,10 +68,10 @@ def doubts(content: Mapping[str, Any]) -> Iterator[str]:
         yield from reader.doubts()
         if text is None:
             yield "there is no text part: the sender makes one from the HTML"
-    if content.get("topic") and not any(
-        link in body for body in (html or "", text or "") for link in rendering.PLACEHOLDERS.values()
-    ):
-        yield "the email belongs to a topic and shows no way to unsubscribe"
+    for name, body in (("HTML", html), ("text", text)):
+        ways = rendering.PLACEHOLDERS.values()
+        if content.get("topic") and body is not None and not any(link in body for link in ways):
+            yield f"the email belongs to a topic and its {name} shows no way to unsubscribe"
 
 
 class _Reader(HTMLParser):

@@ -128,7 +128,8 @@ def test_slack_blocks_are_shown_with_their_marks() -> None:
         ({"html": '<a href="http://x.example">x</a>', "text": "t"}, "1 link without https: http://x.example"),
         ({"html": '<a href="">x</a><a href="https://x.example"> </a>', "text": "t"}, "2 links that lead nowhere or show nothing: x, https://x.example"),
         ({"html": "<p>x</p>"}, "there is no text part: the sender makes one from the HTML"),
-        ({"text": "t", "topic": "news"}, "the email belongs to a topic and shows no way to unsubscribe"),
+        ({"text": "t", "topic": "news"}, "the email belongs to a topic and its text shows no way to unsubscribe"),
+        ({"html": "<p>x</p>", "text": "https://unsubscribe.dreamlit.invalid/", "topic": "news"}, "the email belongs to a topic and its HTML shows no way to unsubscribe"),
         ({"text": "t", "subject": ""}, "the subject is empty"),
     ],
 )  # fmt: skip
@@ -138,7 +139,19 @@ def test_what_is_doubtful_is_said(content: dict[str, Any], warning: str) -> None
 
 def test_a_sound_email_has_no_warnings() -> None:
     html = '<img src="https://x.example/a.png" alt=""><a href="https://x.example"><img src="b" alt="B"></a><a href="https://unsubscribe.dreamlit.invalid/">Out</a>'
-    assert list(doubts({"subject": "s", "html": html, "text": "t", "topic": "news"})) == []
+    assert (
+        list(
+            doubts(
+                {
+                    "subject": "s",
+                    "html": html,
+                    "text": "https://unsubscribe.dreamlit.invalid/",
+                    "topic": "news",
+                }
+            )
+        )
+        == []
+    )
 
 
 # send-test

@@ -35,7 +35,7 @@ def facts(admin: Connection, step: dict[str, Any], **more: Any) -> list[str]:
     return [f"{fault['place']}: {fault['fact']}" for fault in faults(admin, step, **more)]
 
 
-NO_WAY_OUT = "steps[0].email: the email belongs to a topic and shows no way to unsubscribe"
+NO_WAY_OUT = "steps[0].email.html: the email belongs to a topic and its HTML shows no way to unsubscribe"
 NO_ADDRESS = "steps[0].email: the email belongs to a topic and does not show your postal address"
 
 
@@ -69,6 +69,61 @@ def test_gmail_and_yahoo_one_click_needs_an_address_that_answers(
     (fault,) = faults(admin, newsletter())
     assert fault["fact"] == "public_url is not set, so nobody could unsubscribe"
     assert "set_setting('public_url'" in fault["hint"]
+
+
+def test_gmail_and_yahoo_a_text_of_ones_own_needs_the_way_too(admin: Connection, lawful: None) -> None:
+    (fault,) = faults(admin, newsletter(text="News for {{ trigger.email }}"))
+    assert fault["place"] == "steps[0].email.text"
+    assert fault["fact"] == "the email belongs to a topic and its text shows no way to unsubscribe"
+    assert "Unsubscribe: {{ unsubscribe_url }}" in fault["hint"]
+    assert "makes one from the HTML" in fault["hint"]
+
+
+def test_a_way_in_every_body_is_enough(admin: Connection, lawful: None) -> None:
+    assert facts(admin, newsletter(text="News. {{ preferences_url }}")) == []
+
+
+def test_a_way_in_the_text_alone_is_none_in_the_html(admin: Connection, lawful: None) -> None:
+    step = newsletter(html="{{ brand.postal_address }}", text="{{ unsubscribe_url }}")
+    assert facts(admin, step) == [NO_WAY_OUT]
+
+
+def test_an_email_of_text_alone_needs_the_way_there(admin: Connection, lawful: None) -> None:
+    step = newsletter(html=None, text="News {{ brand.postal_address }}")
+    assert facts(admin, step) == [
+        "steps[0].email.text: the email belongs to a topic and its text shows no way to unsubscribe"
+    ]
+    assert facts(admin, newsletter(html=None, text="{{ unsubscribe_url }} {{ brand.postal_address }}")) == []
+
+
+@pytest.mark.parametrize("text", ["News", "News for {{ trigger.email }}"])
+def test_the_text_that_stands_beside_the_template_needs_the_way_too(
+    admin: Connection, lawful: None, text: str
+) -> None:
+    step = newsletter(html=None, template="mail.v2/news.html")
+    beside = "mail.v2/news.txt"
+    assert facts(admin, step, files={"mail.v2/news.html": BODY, beside: text}) == [
+        f"steps[0].email.text: the email belongs to a topic and its text {beside} shows no way to unsubscribe"
+    ]
+    files = {"mail.v2/news.html": BODY, beside: "{{ unsubscribe_url }}", "other.txt": text}
+    assert facts(admin, step, files=files) == []
+
+
+def test_a_template_without_the_way_is_named(admin: Connection, lawful: None) -> None:
+    files = {"news.html": "{{ brand.postal_address }}", "news.txt": "{{ unsubscribe_url }}"}
+    assert facts(admin, newsletter(html=None, template="news.html"), files=files) == [
+        "steps[0].email.template: the email belongs to a topic and its template news.html shows no way to unsubscribe"
+    ]
+
+
+def test_a_template_of_text_needs_the_way_and_is_told_how_to_write_it(
+    admin: Connection, lawful: None
+) -> None:
+    files = {"news.txt": "{{ brand.postal_address }}"}
+    (fault,) = faults(admin, newsletter(html=None, template="news.txt"), files=files)
+    assert fault["place"] == "steps[0].email.template"
+    assert fault["hint"].startswith("write Unsubscribe: {{ unsubscribe_url }} into it")
+    assert "transactional" in fault["hint"]
 
 
 def test_a_link_in_the_subject_is_not_seen_as_one(admin: Connection, lawful: None) -> None:
