@@ -146,7 +146,7 @@ class Config:
         if len(self.databases) > 1:
             raise DreamlitError(
                 "DREAMLIT_DATABASES names several databases, and this works for one",
-                hint="Set DREAMLIT_DSN to the one that is meant.",
+                hint="Set DREAMLIT_DATABASES to the one that is meant, with its name: shop=postgresql://…",
             )
         return self.databases[0].dsn
 

@@ -23,7 +23,10 @@ _HEAVIEST = 1000
 
 @dataclass(frozen=True, slots=True)
 class DatabaseConfig:
-    """A database to serve. `name` is for logs, None for the only one; `weight` is its part of the wire."""
+    """A database to serve. `weight` is its part of the wire.
+
+    `name` is for logs and providers; None for one that is given by its connection string alone.
+    """
 
     dsn: Secret
     name: str | None = None

@@ -45,7 +45,10 @@ class UnfitContentError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """A message's content, checked: nothing in it can break out of its header. `text` is always there."""
+    """A message's content, checked: nothing in it can break out of its header. `text` is always there.
+
+    `origin` is the name of its database where that has one.
+    """
 
     message_id: int
     identifier: str
@@ -61,6 +64,13 @@ class Parts:
     attachments: tuple[Attachment, ...] = ()
     calendar: str | None = None
     calendar_method: str = "REQUEST"
+    origin: str | None = None
+
+    @property
+    def marks(self) -> dict[str, str]:
+        """What a provider is told of the message, and tells again in its webhooks."""
+        marks = {"dreamlit_message": str(self.message_id)}
+        return marks if self.origin is None else {**marks, "dreamlit_database": self.origin}
 
     @property
     def files(self) -> tuple[Attachment, ...]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -55,6 +57,31 @@ async def test_html_alone_gets_a_text_part(name: str) -> None:
     async with provider(name) as (made, server):
         await made.deliver(message(text=None, html='<p>Hi <a href="https://x.test">there</a></p>'))
     assert server.delivered[0].text.strip() == "Hi [there](https://x.test)"
+
+
+def marks(name: str, request: Request) -> dict[str, str]:
+    """What the provider is told of a message for its webhooks."""
+    match name:
+        case "mailgun":
+            found = re.findall(rb'name="v:(\w+)"\r\n\r\n(\w+)\r\n', request.body)
+            return {key.decode(): text.decode() for key, text in found}
+        case "resend":
+            return {tag["name"]: tag["value"] for tag in request.json["tags"]}
+        case "ses":
+            return {tag["Name"]: tag["Value"] for tag in request.json["EmailTags"]}
+        case _:
+            told: dict[str, str] = request.json[{"postmark": "Metadata", "sendgrid": "custom_args"}[name]]
+            return told
+
+
+async def test_the_provider_is_told_the_messages_id_and_its_database_if_that_has_a_name(name: str) -> None:
+    async with provider(name) as (made, server):
+        await made.deliver(message(7))
+        await made.deliver(replace(message(7), origin="blog"))
+    assert [marks(name, request) for request in server.requests] == [
+        {"dreamlit_message": "7"},
+        {"dreamlit_message": "7", "dreamlit_database": "blog"},
+    ]
 
 
 async def test_names_with_commas_and_quotes_stay_one_recipient(name: str) -> None:

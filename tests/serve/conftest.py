@@ -7,11 +7,13 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
 
 import httpx
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from psycopg.conninfo import conninfo_to_dict
 from tests.helpers import add_user, create_users, email, publish, value, work, workflow
 from tests.sender.doubles import PATIENCE
 
@@ -59,10 +61,11 @@ class Running:
 
 
 @asynccontextmanager
-async def running(dsn: str, **keys: str) -> AsyncGenerator[Running, None]:
-    """A server with this configuration; ends with the block."""
+async def running(dsn: str, *, name: str | None = None, **keys: str) -> AsyncGenerator[Running, None]:
+    """A server with this configuration; ends with the block. `name` is that of its database."""
     environ = {f"DREAMLIT_{key.upper()}": text for key, text in keys.items()}
-    config = Config.load(environ={"DREAMLIT_DSN": dsn, "DREAMLIT_LINK_SECRET": LINK_SECRET, **environ})
+    database = {"DREAMLIT_DSN": dsn} if name is None else {"DREAMLIT_DATABASES": f"{name}={_as_url(dsn)}"}
+    config = Config.load(environ={**database, "DREAMLIT_LINK_SECRET": LINK_SECRET, **environ})
     server = build_server(config, "127.0.0.1", 0)
     task = asyncio.create_task(server.serve())
     await until(lambda: server.started or task.done())
@@ -76,6 +79,10 @@ async def running(dsn: str, **keys: str) -> AsyncGenerator[Running, None]:
             await task
 
 
+def _as_url(dsn: str) -> str:
+    return f"postgresql:///?{urlencode(conninfo_to_dict(dsn), quote_via=quote)}"
+
+
 Serve = Callable[..., Awaitable[Running]]
 
 
@@ -86,8 +93,8 @@ async def serve(dsn_of: DsnOf, admin: Connection) -> AsyncGenerator[Serve, None]
     admin.execute("select dreamlit.set_topic('digest', 'Your digest')")
     async with AsyncExitStack() as stack:
 
-        async def start(dsn: str | None = None, **keys: str) -> Running:
-            return await stack.enter_async_context(running(dsn or dsn_of("sender"), **keys))
+        async def start(dsn: str | None = None, *, name: str | None = None, **keys: str) -> Running:
+            return await stack.enter_async_context(running(dsn or dsn_of("sender"), name=name, **keys))
 
         yield start
 

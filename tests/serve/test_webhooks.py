@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import copy
 import hashlib
 import hmac
 import json
@@ -16,7 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509.oid import NameOID
-from tests.helpers import rows, value
+from tests.helpers import column, rows, value
 
 from dreamlit_pg.errors import DreamlitError
 from dreamlit_sender.config import Config
@@ -234,6 +235,13 @@ def mailgun(document: Any = MAILGUN_FAILED, **changes: Any) -> tuple[dict[str, s
     return {}, json.dumps({"signature": signed, "event-data": document}).encode()
 
 
+DOCUMENTS = {
+    "resend": RESEND_BOUNCED,
+    "postmark": POSTMARK_BOUNCE,
+    "ses": SES_BOUNCE,
+    "sendgrid": SENDGRID_BOUNCE,
+    "mailgun": MAILGUN_FAILED,
+}
 SIGNED = {"resend": resend, "postmark": postmark, "ses": ses, "sendgrid": sendgrid, "mailgun": mailgun}
 
 
@@ -255,8 +263,9 @@ class Sns:
         self.confirmed.append(url)
 
 
-async def start(serve: Serve) -> tuple[Running, Sns]:
-    run, amazon = await serve(**SECRETS), Sns()
+async def start(serve: Serve, name: str | None = None) -> tuple[Running, Sns]:
+    """A server with all webhooks, and what stands at SNS's addresses; `name` is that of its database."""
+    run, amazon = await serve(name=name, **SECRETS), Sns()
     verifier: Any = run.site.verifiers["ses"]
     verifier._fetch = amazon.fetch
     run.site.confirm = amazon.confirm
@@ -304,6 +313,64 @@ async def test_a_bounce_becomes_an_event_of_its_message(
         }
     ]
     assert raw
+
+
+def of_database(provider: str, name: str) -> tuple[dict[str, str], bytes]:
+    """The provider's webhook for a message that was sent from the database of that name."""
+    document: Any = copy.deepcopy(DOCUMENTS[provider])
+    match provider:
+        case "resend":
+            document["data"]["tags"]["dreamlit_database"] = name
+        case "postmark":
+            document["Metadata"]["dreamlit_database"] = name
+        case "ses":
+            document["mail"]["tags"]["dreamlit_database"] = [name]
+        case "sendgrid":
+            document = [{**document, "dreamlit_database": name}]
+        case "mailgun":
+            document["user-variables"]["dreamlit_database"] = name
+            # A signature of theirs serves one body only.
+            return mailgun(document, token=f"token-of-{name}")
+    signed: tuple[dict[str, str], bytes] = SIGNED[provider](document)
+    return signed
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+async def test_what_names_another_database_is_left_to_it_and_counted(
+    serve: Serve, superuser: Connection, seventh: int, provider: str
+) -> None:
+    run, _ = await start(serve, name="shop")
+    assert await post(run, provider, of_database(provider, "blog")) == 200
+    assert count(superuser) == 0
+    assert "dreamlit_serve_events_elsewhere_total{} 1" in (await run.client.get("/metrics")).text
+    assert await post(run, provider, of_database(provider, "shop")) == 200
+    assert column(superuser, "select message_id from dreamlit.engagement") == [7]
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+async def test_without_a_name_on_either_side_every_webhook_is_ours(
+    serve: Serve, superuser: Connection, seventh: int, provider: str
+) -> None:
+    unnamed, _ = await start(serve)
+    assert await post(unnamed, provider, of_database(provider, "blog")) == 200
+    assert count(superuser) == 1
+    superuser.execute("truncate dreamlit._engagement, dreamlit._engagement_ids")
+    named, _ = await start(serve, name="shop")
+    assert await post(named, provider, SIGNED[provider]()) == 200
+    assert column(superuser, "select message_id from dreamlit.engagement") == [7]
+
+
+async def test_of_one_webhook_with_events_of_two_databases_each_takes_its_own(
+    serve: Serve, superuser: Connection, seventh: int
+) -> None:
+    run, _ = await start(serve, name="shop")
+    mixed = [
+        {**SENDGRID_BOUNCE, "sg_event_id": "a", "dreamlit_database": "blog"},
+        {**SENDGRID_BOUNCE, "sg_event_id": "b", "dreamlit_database": "shop"},
+        {**SENDGRID_BOUNCE, "sg_event_id": "c"},
+    ]
+    assert await post(run, "sendgrid", sendgrid(mixed)) == 200
+    assert column(superuser, "select event_id from dreamlit.engagement order by 1") == ["b", "c"]
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from dreamlit_sender import web
@@ -157,11 +157,12 @@ class ProviderTransport:
 
     def _read(self, message: Message) -> _Item | Outcome:
         try:
-            parts = read_parts(message.message_id, message.content, default_from=self._from, key=message.key)
+            read = read_parts(message.message_id, message.content, default_from=self._from, key=message.key)
         except UnfitContentError as error:
             return failed(self._api.name, "recipient", error.code, str(error))
         except NoSenderError as error:
             return failed(self._api.name, "configuration", "from", str(error))
+        parts = replace(read, origin=message.origin)
         if parts.needs_utf8 and self._api.ascii_only:
             name = self._api.name
             return failed(name, "recipient", "smtputf8", f"{name} takes no mailboxes outside ASCII")

@@ -50,7 +50,7 @@ class MailgunApi:
         form = httpx.Request(
             "POST",
             self._url,
-            data={"to": [*mail.to, *mail.copies], "v:dreamlit_message": str(parts.message_id)},
+            data={"to": [*mail.to, *mail.copies]} | {f"v:{name}": text for name, text in parts.marks.items()},
             files={"message": ("message.eml", mail.data, "message/rfc822")},
         )
         login = base64.b64encode(f"api:{self._settings.api_key.reveal()}".encode()).decode("ascii")

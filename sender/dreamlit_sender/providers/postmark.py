@@ -97,7 +97,7 @@ class PostmarkApi:
             "Subject": parts.subject,
             "TextBody": parts.text,
             "Headers": [{"Name": name, "Value": value} for name, value in headers.items()],
-            "Metadata": {"dreamlit_message": str(parts.message_id)},
+            "Metadata": parts.marks,
         }
         for field, addresses in (("Cc", parts.cc), ("Bcc", parts.bcc), ("ReplyTo", parts.reply_to)):
             if addresses:

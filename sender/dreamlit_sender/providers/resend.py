@@ -133,7 +133,7 @@ def _email(parts: Parts) -> dict[str, Any]:
         "to": [str(address) for address in parts.to],
         "subject": parts.subject,
         "text": parts.text,
-        "tags": [{"name": "dreamlit_message", "value": str(parts.message_id)}],
+        "tags": [{"name": name, "value": text} for name, text in parts.marks.items()],
     }
     for field, addresses in (("cc", parts.cc), ("bcc", parts.bcc), ("reply_to", parts.reply_to)):
         if addresses:

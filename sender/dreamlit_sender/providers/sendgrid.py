@@ -98,7 +98,7 @@ def _email(parts: Parts) -> dict[str, Any]:
         # An empty part is refused.
         "content": [{"type": kind, "value": value} for kind, value in contents if value],
         "headers": {**parts.headers, "Message-ID": parts.identifier},
-        "custom_args": {"dreamlit_message": str(parts.message_id)},
+        "custom_args": parts.marks,
     }
     if parts.files:
         email["attachments"] = [

@@ -109,7 +109,7 @@ class SesApi:
         document: dict[str, Any] = {
             "Content": {"Raw": {"Data": base64.b64encode(mail_of(parts).data).decode("ascii")}},
             "Destination": destination,
-            "EmailTags": [{"Name": "dreamlit_message", "Value": str(parts.message_id)}],
+            "EmailTags": [{"Name": name, "Value": text} for name, text in parts.marks.items()],
         }
         if self._configuration_set is not None:
             document["ConfigurationSetName"] = self._configuration_set

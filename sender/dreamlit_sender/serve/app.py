@@ -77,7 +77,9 @@ class Site:
     verifiers: Mapping[str, Verifier]
     confirm: Callable[[str], Awaitable[None]]
     metrics_token: str | None = None
+    database: str | None = None
     counts: dict[tuple[str, int], int] = field(default_factory=dict)
+    elsewhere: int = 0
     _brand: _Cached = field(default_factory=_Cached)
     _samples: _Cached = field(default_factory=_Cached)
 
@@ -113,6 +115,13 @@ class Site:
         except BadTokenError:
             return None
 
+    def own(self, events: list[Event]) -> list[Event]:
+        """Return the events of this database's messages, and count those that name another."""
+        named = [event.pop("database", None) for event in events]
+        here = [name is None or self.database in (None, name) for name in named]
+        self.elsewhere += here.count(False)
+        return [event for event, kept in zip(events, here, strict=True) if kept]
+
     def preferences_link(self, token: Token) -> str:
         """Return the path from a page to the preferences of the same person."""
         return f"../p/{self.signer.sign('preferences', token)}" if self.signer is not None else ""
@@ -132,6 +141,7 @@ def build_app(config: Config, *, store: Store | None = None) -> Starlette:
         },
         confirm=lambda url: _confirm(client, url),
         metrics_token=config.metrics_token.reveal() if config.metrics_token is not None else None,
+        database=config.databases[0].name,
     )
 
     @asynccontextmanager
@@ -352,7 +362,7 @@ async def _webhook(request: Request, site: Site) -> Response:
     if provider == "ses" and (url := _subscription(body)) is not None:
         return await _subscribe(site, url)
     try:
-        events = read_events(provider, request.headers, body)
+        events = site.own(read_events(provider, request.headers, body))
         new = await _record(site, provider, events)
     except UnreadableError as error:
         log_event(logging.ERROR, "webhook_not_understood", error=str(error))
@@ -450,6 +460,7 @@ async def _metrics(request: Request, site: Site) -> Response:
         ("serve_events_buffered", {}, float(len(site.buffer))),
         ("serve_events_written_total", {}, float(site.buffer.written)),
         ("serve_events_dropped_total", {}, float(site.buffer.dropped)),
+        ("serve_events_elsewhere_total", {}, float(site.elsewhere)),
         *(
             ("serve_requests_total", {"route": route, "status": str(status)}, float(count))
             for (route, status), count in sorted(site.counts.items())

@@ -24,6 +24,7 @@ _MEANINGS = {
     "serve_events_buffered": "Opens and clicks not yet written.",
     "serve_events_written_total": "Opens and clicks written by this process.",
     "serve_events_dropped_total": "Opens and clicks lost by this process.",
+    "serve_events_elsewhere_total": "Events of webhooks that name another database, left to it.",
     "serve_requests_total": "Answers of this process.",
 }
 

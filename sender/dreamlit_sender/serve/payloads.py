@@ -48,7 +48,7 @@ def _event(
     at: str,
     raw: Raw,
     *,
-    message_id: object = None,
+    marks: Raw | None = None,
     provider_id: object = None,
     recipient: object = None,
     bounce: str | None = None,
@@ -56,13 +56,16 @@ def _event(
     agent: object = None,
     machine: bool | None = None,
 ) -> Event:
+    """Return an event; `marks` is what the message was sent with: its id, perhaps its database's name."""
+    given = marks or {}
     by_person = kind not in ("opened", "clicked") or agent is None
     return {
         "provider": provider,
         "event_id": event_id,
         "kind": kind,
         "at": at,
-        "message_id": _number(message_id),
+        "message_id": _number(given.get("dreamlit_message")),
+        "database": _text(given.get("dreamlit_database")),
         "provider_id": _text(provider_id),
         "recipient": _text(recipient),
         "bounce": bounce,
@@ -103,7 +106,7 @@ def _resend(document: Raw, headers: Mapping[str, str]) -> Iterable[Event]:
             headers["svix-id"] + (f":{place}" if place else ""),
             detail.get("timestamp") or document["created_at"],
             document,
-            message_id=_tags(data.get("tags")).get("dreamlit_message"),
+            marks=_tags(data.get("tags")),
             provider_id=data.get("email_id"),
             recipient=recipient,
             bounce=bounce,
@@ -154,7 +157,7 @@ def _postmark(document: Raw, _: Mapping[str, str]) -> Iterable[Event]:
         f"{record}:{number}",
         at,
         document,
-        message_id=(document.get("Metadata") or {}).get("dreamlit_message"),
+        marks=document.get("Metadata"),
         provider_id=document.get("MessageID"),
         recipient=recipient,
         **more,
@@ -210,7 +213,8 @@ def _ses(envelope: Raw, _: Mapping[str, str]) -> Iterable[Event]:
     if read is None or not isinstance(mail, dict):
         return
     name, at, recipients, more = read(document)
-    tagged = (mail.get("tags") or {}).get("dreamlit_message") or [None]
+    tags = (mail.get("tags") or {}).items()
+    marks = {tag: texts[0] for tag, texts in tags if isinstance(texts, list) and texts}
     for place, recipient in enumerate(recipients or mail.get("destination") or [None]):
         yield _event(
             "ses",
@@ -218,7 +222,7 @@ def _ses(envelope: Raw, _: Mapping[str, str]) -> Iterable[Event]:
             envelope["MessageId"] + (f":{place}" if place else ""),
             at,
             document,
-            message_id=tagged[0],
+            marks=marks,
             provider_id=mail.get("messageId"),
             recipient=recipient,
             **more,
@@ -301,7 +305,7 @@ def _sendgrid(document: Any, _: Mapping[str, str]) -> Iterable[Event]:
             entry["sg_event_id"],
             _moment(entry["timestamp"]),
             entry,
-            message_id=entry.get("dreamlit_message"),
+            marks=entry,
             provider_id=entry.get("sg_message_id"),
             recipient=entry.get("email"),
             bounce=bounce,
@@ -338,7 +342,7 @@ def _mailgun(document: Raw, _: Mapping[str, str]) -> Iterable[Event]:
         data["id"],
         _moment(data["timestamp"]),
         data,
-        message_id=(data.get("user-variables") or {}).get("dreamlit_message"),
+        marks=data.get("user-variables"),
         provider_id=((data.get("message") or {}).get("headers") or {}).get("message-id"),
         recipient=data.get("recipient"),
         bounce=bounce,
