@@ -217,7 +217,10 @@ def test_a_pixel_is_one_image_more(html: str) -> None:
             '<!--[if !mso]><!--><a href="https://a.test">x</a><!--<![endif]--><a href="https://b.test">',
             ["https://a.test", "https://b.test"],
         ),
-        ('<!--[if mso]><v:rect href="https://a.test"><a data-track="off" href="https://b.test"><![endif]-->', []),
+        (
+            '<!--[if mso]><v:rect href="https://a.test"><a data-track="off" href="https://b.test"><![endif]-->',
+            [],
+        ),
         ('<!--[if mso]><a href="https://a.test">-->', []),
         ('<!-- <a href="https://a.test"> -->', []),
         (f'<a href="https://a.test/{"x" * 2000}">', []),
