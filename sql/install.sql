@@ -214,8 +214,10 @@ set local check_function_bodies = off;
 
 \ir functions/launch/_check_payload.sql
 \ir functions/launch/_due_at.sql
+\ir functions/launch/_events_in.sql
 \ir functions/launch/_launch_event.sql
 \ir functions/launch/_launch_runs.sql
+\ir functions/launch/_look_ahead.sql
 \ir functions/launch/_run_key.sql
 \ir functions/launch/start.sql
 
@@ -230,6 +232,7 @@ set local check_function_bodies = off;
 \ir functions/advance/_fail_task.sql
 \ir functions/advance/_finish_runs.sql
 \ir functions/advance/_lock_runs.sql
+\ir functions/advance/_nap.sql
 \ir functions/advance/_note_failures.sql
 \ir functions/advance/_on_duty.sql
 \ir functions/advance/_pass_condition.sql
@@ -260,6 +263,7 @@ set local check_function_bodies = off;
 \ir functions/outbox/_claim_messages.sql
 \ir functions/outbox/_claim_renderings.sql
 \ir functions/outbox/_dequeue.sql
+\ir functions/outbox/_has_ready.sql
 \ir functions/outbox/_key_kept.sql
 \ir functions/outbox/_give_back.sql
 \ir functions/outbox/_lease_sql.sql

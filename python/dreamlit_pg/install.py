@@ -18,7 +18,12 @@ from psycopg.conninfo import make_conninfo
 from dreamlit_pg import sources
 from dreamlit_pg.errors import NotInstalled, WrongState, from_database
 
-JOBS = {"dreamlit-worker-1": ("* * * * *", "call dreamlit.work(70)")}
+JOBS = ("dreamlit-worker-1", "dreamlit-worker-2")
+"""The second stands by for the time that a long query holds up the first (sql/cron.sql)."""
+
+IN_TURN = """select exists (select from pg_settings as s join pg_extension as e on e.extname = 'pg_cron'
+  where s.name = 'cron.use_background_workers' and s.setting = 'on'
+  and string_to_array(e.extversion, '.')::integer[] < array[1, 5])"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +104,7 @@ def _schedule(connection: psycopg.Connection[tuple[object, ...]], dsn: str) -> s
         return "sender"
     try:
         with psycopg.connect(make_conninfo(dsn, dbname=home), autocommit=True) as other:
-            for name, (schedule, command) in JOBS.items():
+            for name in JOBS[:1] if _scalar(other, IN_TURN) else JOBS:
                 # A job remembers the address of the server that it was made on; that may be another by now.
                 other.execute(
                     "select cron.unschedule(jobid) from cron.job where jobname = %s and (nodeport <> "
@@ -108,7 +113,7 @@ def _schedule(connection: psycopg.Connection[tuple[object, ...]], dsn: str) -> s
                 )
                 other.execute(
                     "select cron.schedule_in_database(%s, %s, %s, %s)",
-                    (f"{name}-{here}", schedule, command, here),
+                    (f"{name}-{here}", "* * * * *", "call dreamlit.work(70)", here),
                 )
     except psycopg.Error:
         return "sender"

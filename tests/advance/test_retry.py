@@ -81,7 +81,9 @@ def test_a_query_slower_than_the_statement_timeout_fails_alone(
     create_users(admin)
     publish(
         admin,
-        workflow({"id": "slow", "query": "select pg_sleep(60 + 0 * trigger.id)::text as x", "attempts": 1}),
+        workflow(
+            {"id": "slow", "query": "select pg_sleep(60 + 0 * trigger.user_id)::text as x", "attempts": 1}
+        ),
     )
     publish(admin, workflow(email(), name="quick"))
     add_users(app, 3)

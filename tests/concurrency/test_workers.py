@@ -99,6 +99,54 @@ def test_two_workers_and_two_senders_at_once_double_nothing(
     assert set(column(superuser, "select state from dreamlit.runs")) == {"done"}
 
 
+def test_a_second_worker_goes_on_while_a_long_query_holds_up_the_first(
+    run: Run, connect: Connect, admin: Connection, app: Connection, superuser: Connection
+) -> None:
+    run(
+        {"id": "slow", "query": "select pg_sleep(300 + 0 * trigger.user_id)::text as x"},
+        users=0,
+        when="new.name = 'slow'",
+    )
+    publish(admin, workflow(email(), name="quick", when="new.name = 'quick'"))
+    sleeping = "select count(*) from pg_stat_activity where wait_event = 'PgSleep' and query like 'call%' and state = 'active'"
+    held = (
+        "select count(*) from pg_locks where locktype = 'relation' and relation = 'dreamlit._tasks'::regclass"
+    )
+    workers = [connect("superuser") for _ in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        working = [pool.submit(worker.execute, "call dreamlit.work(60)") for worker in workers]
+        try:
+            wait_until(lambda: value(superuser, sleeping) == 2)
+            app.execute("insert into public.users (name, email) values ('slow', 'a@example.com')")
+            wait_until(lambda: value(superuser, held) > 0)
+            app.execute("insert into public.users (name, email) values ('quick', 'b@example.com')")
+            wait_until(
+                lambda: column(superuser, "select recipient from dreamlit.messages") == ["b@example.com"]
+            )
+            assert (
+                value(superuser, "select count(*) from dreamlit.tasks where step = 'slow' and state = 'due'")
+                == 1
+            )
+        finally:
+            for worker in workers:
+                superuser.execute("select pg_terminate_backend(%s)", [worker.info.backend_pid])
+            for worked in working:
+                assert isinstance(worked.exception(30), psycopg.Error)
+
+
+def test_of_idle_workers_one_looks_often_and_the_others_stand_by(superuser: Connection) -> None:
+    superuser.execute(
+        "insert into dreamlit._workers (worker, started_at, last_tick_at) values"
+        " ('work:1', clock_timestamp() - interval '1 minute', clock_timestamp() + interval '1 hour'),"
+        " ('work:2', clock_timestamp(), clock_timestamp())"
+    )
+    assert value(superuser, "select dreamlit._nap('work:1', 1)") == 0.02
+    assert value(superuser, "select dreamlit._nap('work:1', 1000)") == 0.1
+    assert value(superuser, "select dreamlit._nap('work:2', 1)") == 0.02  # the elder does not show itself
+    superuser.execute("update dreamlit._workers set last_tick_at = clock_timestamp() where worker = 'work:1'")
+    assert value(superuser, "select dreamlit._nap('work:2', 1)") == 0.5
+
+
 @pytest.mark.parametrize("unit", ["launch", "each", "tell"])
 def test_a_worker_killed_in_the_middle_of_its_batch_loses_nothing(
     run: Run, connect: Connect, superuser: Connection, unit: str

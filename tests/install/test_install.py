@@ -163,7 +163,11 @@ def test_the_worker_is_scheduled_where_pg_cron_lives_in_the_same_database(
             jobs = rows(
                 connection, "select jobname, schedule, command, database, active from cron.job order by 1"
             )
-        assert [job["jobname"] for job in jobs] == ["dreamlit-prune-cron", "dreamlit-worker-1"]
+        assert [job["jobname"] for job in jobs] == [
+            "dreamlit-prune-cron",
+            "dreamlit-worker-1",
+            "dreamlit-worker-2",
+        ]
         assert jobs[1] == {
             "jobname": "dreamlit-worker-1",
             "schedule": "* * * * *",
@@ -183,8 +187,10 @@ def test_the_worker_is_scheduled_where_pg_cron_lives_in_another_database(
     assert install(dsn).ticker == "pg_cron in postgres"
     install(dsn)
     with psycopg.connect(home_with_cron) as connection:
-        jobs = rows(connection, "select jobname, database, active from cron.job")
-    assert jobs == [{"jobname": f"dreamlit-worker-1-{name}", "database": name, "active": True}]
+        jobs = rows(connection, "select jobname, database, active from cron.job order by 1")
+    assert jobs == [
+        {"jobname": f"dreamlit-worker-{number}-{name}", "database": name, "active": True} for number in (1, 2)
+    ]
 
 
 def test_without_pg_cron_the_senders_tick(new_database: NewDatabase) -> None:
@@ -201,7 +207,7 @@ def test_a_job_that_was_switched_off_by_hand_stays_off(
     with psycopg.connect(home_with_cron, autocommit=True) as connection:
         connection.execute("select cron.alter_job(jobid, active => false) from cron.job")
         install(dsn)
-        assert column(connection, "select active from cron.job") == [False]
+        assert column(connection, "select active from cron.job") == [False, False]
 
 
 # A role that is no superuser

@@ -103,7 +103,8 @@ def test_it_takes_the_jobs_of_this_database_away_and_no_others(
         connection.execute("select cron.schedule('backup', '0 0 * * *', 'select 1')")
         uninstall(one)
         left = column(connection, "select jobname from cron.job order by 1")
-    assert left == ["backup", f"dreamlit-worker-1-{psycopg.conninfo.conninfo_to_dict(other)['dbname']}"]
+    name = psycopg.conninfo.conninfo_to_dict(other)["dbname"]
+    assert left == ["backup", f"dreamlit-worker-1-{name}", f"dreamlit-worker-2-{name}"]
 
 
 def test_it_takes_pg_cron_away_that_it_had_made(fresh_cluster: Cluster, new_database: NewDatabase) -> None:

@@ -295,3 +295,83 @@ def test_start_takes_its_own_event_only(admin: Connection, app: Connection, supe
     found = rows(superuser, "select run_id, payload -> 'trigger' ->> 'name' as name from dreamlit.runs")
     assert found == [{"run_id": run_id, "name": "mine"}]
     assert value(superuser, "select count(*) from pgmq.q_dreamlit_events") == 1
+
+
+# Behind a crowd --------------------------------------------------------------------------------------
+
+
+def _add_one_by_one(app: Connection, number: int, name: str) -> None:
+    """A message of the event queue for each."""
+    app.execute(
+        f"do $$ begin for i in 1 .. {number} loop insert into public.users (name, email)"
+        f" values ('{name}', 'a@example.com'); end loop; end $$".encode()
+    )
+
+
+def _started(superuser: Connection) -> dict[str, int]:
+    return {
+        str(row["workflow"]): int(str(row["runs"]))
+        for row in rows(superuser, "select workflow, count(*) as runs from dreamlit.runs group by workflow")
+    }
+
+
+def _publish_three(admin: Connection) -> None:
+    for name in ("flood", "ebb", "drop"):
+        publish(admin, workflow(email(), name=name, when=f"new.name = '{name}'"))
+
+
+def test_an_event_of_another_workflow_overtakes_a_crowd(
+    admin: Connection, app: Connection, superuser: Connection
+) -> None:
+    _publish_three(admin)
+    _add_one_by_one(app, 300, "flood")
+    _add_one_by_one(app, 3, "drop")
+    assert _launch(superuser, 40) == 40
+    assert _launch(superuser, 40) == 43
+    assert _started(superuser) == {"flood": 80, "drop": 3}
+
+
+def test_a_crowd_of_many_rows_a_statement_is_overtaken_too(
+    admin: Connection, app: Connection, superuser: Connection
+) -> None:
+    _publish_three(admin)
+    add = "insert into public.users (name, email) select %s, 'a@example.com' from generate_series(1, %s)"
+    for _ in range(2):
+        app.execute(add, ["flood", 30_000])
+    app.execute(add, ["drop", 10])
+    _launch(superuser, 1000)
+    _launch(superuser, 1000)
+    assert _started(superuser) == {"flood": 2000, "drop": 10}
+
+
+def test_who_overtakes_is_no_crowd_and_leaves_room_for_others(
+    admin: Connection, app: Connection, superuser: Connection
+) -> None:
+    _publish_three(admin)
+    for name, number in (("flood", 300), ("ebb", 300), ("drop", 3)):
+        _add_one_by_one(app, number, name)
+    _launch(superuser, 40)
+    _launch(superuser, 40)
+    assert _started(superuser) == {"flood": 80, "ebb": 10, "drop": 3}
+
+
+def test_what_was_overtaken_starts_in_its_turn_and_nothing_twice(
+    admin: Connection, app: Connection, superuser: Connection
+) -> None:
+    _publish_three(admin)
+    for name, number in (("flood", 300), ("ebb", 300), ("drop", 3), ("flood", 50), ("drop", 3)):
+        _add_one_by_one(app, number, name)
+    while _launch(superuser, 40):
+        pass
+    assert _started(superuser) == {"flood": 350, "ebb": 300, "drop": 6}
+    assert value(superuser, "select count(distinct event_id) from dreamlit.runs") == 656
+    assert value(superuser, "select count(*) from pgmq.q_dreamlit_events") == 0
+
+
+def test_without_a_crowd_nobody_overtakes(admin: Connection, app: Connection, superuser: Connection) -> None:
+    _publish_three(admin)
+    _add_one_by_one(app, 5, "flood")
+    _add_one_by_one(app, 1, "drop")
+    _launch(superuser, 40)
+    assert _started(superuser) == {"flood": 5, "drop": 1}
+    assert value(superuser, "select current_setting('dreamlit.looked_ahead', true)") in (None, "")

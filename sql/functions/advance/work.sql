@@ -23,8 +23,8 @@ begin
     exit when pg_catalog.clock_timestamp() operator(pg_catalog.>) v_until;
     v_idle := case when v_moved operator(pg_catalog.>) 0 then 0 else v_idle operator(pg_catalog.+) 1 end;
     if v_idle operator(pg_catalog.>) 0 then
-      -- 20 ms while there is traffic, 100 ms after some ten idle seconds. The snapshot of a sleep lasts no longer than the sleep.
-      perform pg_catalog.pg_sleep(case when v_idle operator(pg_catalog.<) 500 then 0.02 else 0.1 end);
+      -- The snapshot of a sleep lasts no longer than the sleep.
+      perform pg_catalog.pg_sleep(dreamlit._nap(v_worker, v_idle));
       commit;
     end if;
   end loop;

@@ -10,8 +10,8 @@ begin
   insert into pgmq.q_dreamlit_events (vt, message, headers)
   values (
     now(), jsonb_build_object('version', p_version_id, 'operation', p_operation, 'events', p_events),
-    -- The worker sizes its batches by this without reading the message.
-    case when jsonb_array_length(p_events) > 1 then jsonb_build_object('events', jsonb_array_length(p_events)) end);
+    -- The worker sizes its batches by this, and knows whose they are, without reading the message.
+    case when jsonb_array_length(p_events) > 1 then jsonb_build_object('version', p_version_id, 'events', jsonb_array_length(p_events)) end);
 end;
 $$;
 comment on function dreamlit._enqueue(bigint, text, jsonb) is

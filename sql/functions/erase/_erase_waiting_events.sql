@@ -16,7 +16,7 @@ begin
     select nextval('dreamlit._event_id_seq'), v_row.workflow_id, v_row.version_id, v_row.message ->> 'operation', '{"erased": true}', v_row.enqueued_at, 'erased', dreamlit._now()
     from generate_series(1, jsonb_array_length(v_row.message -> 'events') - jsonb_array_length(v_kept));
     v_erased := v_erased + jsonb_array_length(v_row.message -> 'events') - jsonb_array_length(v_kept);
-    update pgmq.q_dreamlit_events as q set message = q.message || jsonb_build_object('events', v_kept), headers = jsonb_build_object('events', jsonb_array_length(v_kept))
+    update pgmq.q_dreamlit_events as q set message = q.message || jsonb_build_object('events', v_kept), headers = coalesce(q.headers, '{}') || jsonb_build_object('events', jsonb_array_length(v_kept))
     where q.msg_id = v_row.msg_id and v_kept <> '[]';
     delete from pgmq.q_dreamlit_events as q where q.msg_id = v_row.msg_id and v_kept = '[]';
   end loop;

@@ -1,23 +1,30 @@
 -- Takes events off the queue and starts their runs, in one statement: the event is gone from the queue exactly when its run is
--- there. In the order of msg_id; a late commit with a lower id is simply the next to be taken.
+-- there. In the order of msg_id; a late commit with a lower id is simply the next to be taken. Behind a crowd, which a full batch
+-- tells of, other workflows' events go along with it.
 create or replace function dreamlit._launch_runs(p_limit integer default 2000, p_msg_id bigint default null) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_now constant timestamptz := dreamlit._now();
   v_began_at constant timestamptz := clock_timestamp();
   v_from constant bigint := case when p_msg_id is null then dreamlit._low_mark('events') end;
+  v_ahead constant bigint[] := case when p_msg_id is null and current_setting('dreamlit.crowded', true) = 'on' then dreamlit._look_ahead(v_from, p_limit) end;
   v_count integer;
+  v_first integer;
   v_last bigint;
 begin
-  with locked as materialized (
-    select q.msg_id, case when jsonb_typeof(q.headers -> 'events') = 'number' then least(greatest((q.headers -> 'events')::numeric, 1), p_limit) else 1 end as events
+  with first as materialized (
+    select q.msg_id, least(dreamlit._events_in(q.headers), p_limit) as events
     from pgmq.q_dreamlit_events as q
     where q.msg_id between coalesce(p_msg_id, v_from, 0) and coalesce(p_msg_id, 9223372036854775807)
     order by q.msg_id limit p_limit
     for update skip locked
+  ), in_turn as materialized (
+    select f.msg_id from (select f.msg_id, sum(f.events) over (order by f.msg_id) - f.events as before from first as f) as f
+    where f.before < p_limit
+  ), ahead as materialized (
+    select q.msg_id from pgmq.q_dreamlit_events as q where q.msg_id = any (v_ahead) order by q.msg_id for update skip locked
   ), chosen as (
-    select c.msg_id from (select l.msg_id, sum(l.events) over (order by l.msg_id) - l.events as before from locked as l) as c
-    where c.before < p_limit
+    select i.msg_id from in_turn as i union select a.msg_id from ahead as a
   ), taken as (
     delete from pgmq.q_dreamlit_events as q using chosen as c where q.msg_id = c.msg_id
     returning q.*
@@ -73,14 +80,15 @@ begin
     from events as e
     where not exists (select from created as c where c.event_id = e.event_id)
   )
-  select (select count(*) from events) + (select count(*) from strange), (select max(c.msg_id) from chosen as c)
-  into v_count, v_last;
+  select (select count(*) from events) + (select count(*) from strange), coalesce((select sum(f.events) from first as f), 0), (select max(i.msg_id) from in_turn as i)
+  into v_count, v_first, v_last;
   if p_msg_id is null then
-    perform dreamlit._set_low_mark('events', v_from, v_last + 1, v_count < p_limit, v_began_at);
+    perform dreamlit._set_low_mark('events', v_from, v_last + 1, v_first < p_limit, v_began_at);
+    perform set_config('dreamlit.crowded', case when v_first < p_limit then 'off' else 'on' end, false);
   end if;
   return v_count;
 end;
 $$;
 comment on function dreamlit._launch_runs(integer, bigint) is
-  'Starts the runs of about p_limit waiting events (or of the one queue message p_msg_id) and returns how many events it took. '
+  'Starts the runs of about p_limit waiting events, twice as many where some overtake, (or of the one queue message p_msg_id) and returns how many events it took. '
   'An event whose key has an open run is logged as ignored.';

@@ -20,7 +20,7 @@ begin
   ), queued as (
     insert into pgmq.q_dreamlit_events (vt, message, headers)
     select now(), jsonb_build_object('version', v_version.version_id, 'operation', c.operation, 'events', jsonb_agg(c.event order by c.run_id)),
-      jsonb_build_object('events', count(*))
+      jsonb_build_object('version', v_version.version_id, 'events', count(*))
     from chunks as c
     group by c.operation, c.chunk
   )

@@ -1,5 +1,6 @@
+-- ROWS: by the usual thousand the planner would read all open tasks to find those of a few messages.
 create or replace function dreamlit._address(p_channel text, p_content jsonb) returns table (recipient text, content jsonb)
-language sql immutable set search_path = pg_catalog, pg_temp as $$
+language sql immutable rows 1 set search_path = pg_catalog, pg_temp as $$
   select coalesce(p_content ->> 'channel', p_content ->> 'to'), p_content where p_channel = 'slack'
   union all
   select a.recipient, p_content || jsonb_build_object('to', jsonb_build_array(a.recipient)) || case when a.n > 1 then '{"cc": [], "bcc": []}'::jsonb else '{}' end

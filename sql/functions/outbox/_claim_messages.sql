@@ -14,6 +14,10 @@ declare
   v_later bigint[];
   v_until timestamptz[];
 begin
+  if not dreamlit._has_ready(p_queue, v_from) then
+    perform dreamlit._set_low_mark(p_queue, v_from, dreamlit._mark(dreamlit._now()), true, v_began_at);
+    return;
+  end if;
   execute format($sql$
     with leased as (%s), hours as (
       select s.value from dreamlit._settings as s where s.name = 'quiet_hours' and s.value <> 'null'

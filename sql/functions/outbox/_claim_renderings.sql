@@ -7,6 +7,10 @@ declare
   v_from constant bigint := dreamlit._low_mark('dreamlit_render');
   v_last timestamptz;
 begin
+  if not dreamlit._has_ready('dreamlit_render', v_from) then
+    perform dreamlit._set_low_mark('dreamlit_render', v_from, dreamlit._mark(dreamlit._now()), true, v_began_at);
+    return;
+  end if;
   execute format($sql$
     with leased as (%s)
     select array_agg((l.msg_id, l.read_ct, l.message, l.vt, null)::dreamlit._claimed), max(l.ready_at) from leased as l $sql$, dreamlit._lease_sql('dreamlit_render'))
