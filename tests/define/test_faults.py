@@ -97,6 +97,24 @@ def test_a_fault_is_told_with_its_place_a_fact_and_a_hint(
     assert [entry for entry in found if entry[0] == place and fact in entry[1] and hint in entry[2]], found
 
 
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [
+        ("{{ friend.items }}", [("friend.items: friend is a list of rows", "use {% for row in friend %}, friend[0].column or friend|length")]),
+        ("{{ friend[0].nmae }}", [("friend[0].nmae: the step friend has no column nmae", "did you mean name?")]),
+        ("{{ friend[0].name }} {{ friend|length }} {% for f in friend %}{{ f.name }}{% endfor %} {{ friend[-1] }}", []),
+    ],
+    ids=["a name of the list", "a name of one of its rows", "what there is"],
+)  # fmt: skip
+def test_a_collected_query_is_a_list(
+    faults: Faults, welcome: Definition, template: str, expected: list[tuple[str, str]]
+) -> None:
+    spoil(welcome, "steps.2.collect", True)
+    spoil(welcome, "steps.3.email.to", "a@example.com")
+    found = faults(spoil(welcome, "steps.3.email.subject", template))
+    assert [entry[1:] for entry in found if entry[0] == "steps[3].email.subject"] == expected
+
+
 def test_all_faults_are_told_at_once(faults: Faults, welcome: Definition) -> None:
     spoil(welcome, "trigger.when", "new.emial is null")
     spoil(welcome, "steps.0.email.subject", "{{ trigger.frist_name }}")

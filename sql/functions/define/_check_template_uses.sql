@@ -28,7 +28,22 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   from jsonb_array_elements(p_references) as r
   join jsonb_array_elements(p_scope) as s on s.value ->> 'alias' = r.value #>> '{path,0}'
   where s.value ->> 'alias' not in ('trigger', 'old') and not (s.value ->> 'list')::boolean and r.value #>> '{path,1}' is not null
-    and not exists (select from jsonb_array_elements(s.value -> 'columns') as c where c.value ->> 'name' = r.value #>> '{path,1}');
+    and not exists (select from jsonb_array_elements(s.value -> 'columns') as c where c.value ->> 'name' = r.value #>> '{path,1}')
+  union all
+  select format('%s.%s', p_place, r.value ->> 'field'),
+    format('%s.%s: %s is a list of rows', r.value #>> '{path,0}', r.value #>> '{path,1}', r.value #>> '{path,0}'),
+    format('use {%% for row in %1$s %%}, %1$s[0].column or %1$s|length', r.value #>> '{path,0}')
+  from jsonb_array_elements(p_references) as r
+  join jsonb_array_elements(p_scope) as s on s.value ->> 'alias' = r.value #>> '{path,0}'
+  where (s.value ->> 'list')::boolean and jsonb_typeof(r.value #> '{path,1}') = 'string'
+  union all
+  select format('%s.%s', p_place, r.value ->> 'field'),
+    format('%s[%s].%s: the step %1$s has no column %3$s', r.value #>> '{path,0}', r.value #>> '{path,1}', r.value #>> '{path,2}'),
+    dreamlit._did_you_mean(r.value #>> '{path,2}', array(select c.value ->> 'name' from jsonb_array_elements(s.value -> 'columns') as c))
+  from jsonb_array_elements(p_references) as r
+  join jsonb_array_elements(p_scope) as s on s.value ->> 'alias' = r.value #>> '{path,0}'
+  where (s.value ->> 'list')::boolean and jsonb_typeof(r.value #> '{path,1}') = 'number' and r.value #>> '{path,2}' is not null
+    and not exists (select from jsonb_array_elements(s.value -> 'columns') as c where c.value ->> 'name' = r.value #>> '{path,2}');
 $$;
 comment on function dreamlit._check_template_uses(text, jsonb, jsonb) is
   'Returns the faults of a step''s templates: what does not parse, and names that are not in its scope.';

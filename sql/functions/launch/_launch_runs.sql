@@ -12,6 +12,10 @@ declare
   v_first integer;
   v_last bigint;
 begin
+  if p_msg_id is null and not exists (select from pgmq.q_dreamlit_events as q where q.msg_id >= coalesce(v_from, 0)) then
+    perform dreamlit._set_low_mark('events', v_from, null, true, v_began_at);
+    return 0;
+  end if;
   with first as materialized (
     select q.msg_id, least(dreamlit._events_in(q.headers), p_limit) as events
     from pgmq.q_dreamlit_events as q
