@@ -1,11 +1,12 @@
 -- Whoever settles more than one set of tasks in a transaction locks the runs of all of them first: two settlings in a row would
--- else lock runs in any order. Lock order: tasks (the caller holds them), then runs by id.
+-- else lock runs in any order. Lock order: tasks (the caller holds them), then runs by id. Their ids come first, for the planner
+-- would join: all open runs are read for that, with the dead rows among them.
 create or replace function dreamlit._lock_runs(p_task_ids bigint[]) returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+  v_run_ids constant bigint[] := array(select distinct t.run_id from dreamlit._tasks as t where t.task_id = any (p_task_ids));
 begin
-  perform r.run_id from dreamlit._runs as r
-  where r.run_id in (select t.run_id from dreamlit._tasks as t where t.task_id = any (p_task_ids))
-  order by r.run_id for update;
+  perform r.run_id from dreamlit._runs as r where r.run_id = any (v_run_ids) order by r.run_id for update;
 end;
 $$;
 comment on function dreamlit._lock_runs(bigint[]) is 'Locks the runs of open tasks, by id.';

@@ -4,6 +4,9 @@ declare
   v_started bigint[];
   v_finished dreamlit._result[] := array(select r from unnest(p_results) as r where r.verdict not in ('start', 'release', 'stale') order by r.message_id);
 begin
+  if cardinality(p_results) = 0 then
+    return;
+  end if;
   v_started := dreamlit._mark_started(array(select r from unnest(p_results) as r where r.verdict = 'start'));
   perform dreamlit._requeue(r.queue, array_agg(r.message_id), array_agg(case r.verdict
       when 'retry' then greatest(dreamlit._retry_at(r.channel, r.attempts + 1), dreamlit._now() + make_interval(secs => coalesce(r.retry_after, 0)))

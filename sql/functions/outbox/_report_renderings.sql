@@ -5,6 +5,9 @@ declare
   v_task_ids bigint[];
   v_rendered jsonb;
 begin
+  if cardinality(p_results) = 0 then
+    return;
+  end if;
   perform dreamlit._requeue('dreamlit_render', array_agg(r.message_id), array_agg(dreamlit._now() + case when r.outcome = 'failed' then interval '30 seconds' else interval '0' end))
   from unnest(p_results) as r
   where r.verdict <> 'stale' and (r.outcome = 'released' or (r.outcome = 'failed' and r.fault <> 'recipient'));
