@@ -16,7 +16,8 @@ from benchmarks.workflows import COLUMNS, TEMPLATE
 
 NAME = "fan-out"
 ABOUT = (
-    "one row whose workflow reads all members by a query and writes an e-mail to each, one worker session;"
+    "one row whose workflow reads all members by a query and writes an e-mail to each,"
+    " two worker sessions, as an installation has;"
     " ten rows a second of another workflow meanwhile, from the return of their commit until their message"
     " is seen in the log"
 )
@@ -49,9 +50,7 @@ def run(place: Place, extent: Extent) -> Result:
             unit="/s",
             reaches=reach(10_000, "at least"),
         ),
-        Figure(
-            what="the backend's own memory, at most", value=found["memory"], unit="MB", reaches=reach(300)
-        ),
+        Figure(what="a backend's own memory, at most", value=found["memory"], unit="MB", reaches=reach(300)),
         Figure(what="with the shared buffers it touched (VmHWM)", value=found["high water"], unit="MB"),
         Figure(what="another workflow meanwhile, p50", value=found["p50"], unit="ms"),
         Figure(what="another workflow meanwhile, p99", value=found["p99"], unit="ms", reaches=reach(1000)),
@@ -60,7 +59,14 @@ def run(place: Place, extent: Extent) -> Result:
 
 
 def _round(place: Place, recipients: int) -> dict[str, float]:
-    with working(place) as pid, Arrivals(place) as arrivals, Memory(pid) as memory, place.connect() as writer:
+    with (
+        working(place) as first,
+        working(place) as second,
+        Arrivals(place) as arrivals,
+        Memory(first) as one,
+        Memory(second) as other,
+        place.connect() as writer,
+    ):
         committed = write_evenly(place, first=1, count=5, rate=RATE)
         await_true(lambda: len(arrivals.seen) >= len(committed), "the first orders' messages")
         committed.clear()
@@ -75,7 +81,10 @@ def _round(place: Place, recipients: int) -> dict[str, float]:
         if arrivals.others != recipients:
             raise AssertionError(f"{recipients} recipients became {arrivals.others} messages")
         seconds = arrivals.last_other - started
-        found = {"memory": memory.most_mb, "high water": memory.high_water_mb}
+        found = {
+            "memory": max(one.most_mb, other.most_mb),
+            "high water": max(one.high_water_mb, other.high_water_mb),
+        }
     late = sorted((arrivals.seen[number] - at) * 1000 for number, at in committed.items())
     return found | {
         "rate": recipients / seconds,

@@ -15,7 +15,7 @@ from benchmarks.workflows import COLUMNS, paid
 
 NAME = "idle"
 ABOUT = (
-    "ten published workflows and no event: CPU time of the worker's backend, of the sender and of its"
+    "ten published workflows and no event: CPU time of the two workers' backends, of the sender and of its"
     " backends over a minute, and the dead rows of the engine's tables before and after"
 )
 WORKFLOWS = 10
@@ -48,7 +48,7 @@ def run(place: Place, extent: Extent) -> Result:
     total = [sum(shares[who][n] for who in shares) for n in range(extent.rounds)]
     limit = [Reach(of="value", bound="at most", limit=1)]
     figures = [
-        Figure(what="worker and sender, of a core", value=statistics.median(total), unit="%", reaches=limit),
+        Figure(what="workers and sender, of a core", value=statistics.median(total), unit="%", reaches=limit),
         *(Figure(what=who, value=statistics.median(found), unit="%") for who, found in shares.items()),
         Figure(what="rows updated or deleted in a minute", value=written / minutes, unit="rows"),
         Figure(
@@ -70,13 +70,18 @@ def _look_on(place: Place, watcher: Connection, shares: dict[str, list[float]], 
     seconds = extent.time(SECONDS)
     with (
         open_sink() as sink,
-        working(place) as worker,
+        working(place) as first,
+        working(place) as second,
         sending(place, smtp_settings(sink.port)) as sender,
     ):
         await_true(lambda: _backends(watcher), "the sender's sessions")
         time.sleep(SETTLING * min(1, extent.scale * 10))
         for _ in range(extent.rounds):
-            pids = {"worker": [worker], "sender": [sender.pid], "sender's backends": _backends(watcher)}
+            pids = {
+                "workers": [first, second],
+                "sender": [sender.pid],
+                "sender's backends": _backends(watcher),
+            }
             before = {who: sum(map(cpu_seconds, found)) for who, found in pids.items()}
             time.sleep(seconds)
             for who, found in pids.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,19 +39,25 @@ def write_json(result: Result, machine: dict[str, Any]) -> Path:
     return path
 
 
-def write_readme(results: Sequence[Result], machine: dict[str, Any]) -> Path:
-    """Replace the measured part of README.md; returns its path."""
+def write_readme(names: Iterable[str]) -> Path:
+    """Replace the measured part of README.md by what results/ holds of these benches; returns its path."""
+    found = [
+        json.loads(path.read_text("utf-8"))
+        for path in (RESULTS / f"{name}.json" for name in names)
+        if path.exists()
+    ]
     path = FOLDER / "README.md"
     text = path.read_text("utf-8")
     before, rest = text.split(BEGIN)
     after = rest.split(END)[1]
-    path.write_text(f"{before}{BEGIN}\n{_markdown(results, machine)}\n{END}{after}", "utf-8")
+    path.write_text(f"{before}{BEGIN}\n{_markdown(found)}\n{END}{after}", "utf-8")
     return path
 
 
-def _words(result: Result) -> str:
+def _words(result: Result, machine: dict[str, Any]) -> str:
     notes = "".join(f" {note}." for note in result.notes)
-    return f"- **{result.bench}**: {result.about}.{notes}"
+    taken = f" Taken {machine['taken_at'][:10]}, load before the run {machine['load_before']:g}."
+    return f"- **{result.bench}**: {result.about}.{notes}{taken}"
 
 
 def _cells(figure: Figure) -> list[str]:
@@ -67,12 +73,14 @@ def _cells(figure: Figure) -> list[str]:
     ]
 
 
-def _markdown(results: Sequence[Result], machine: dict[str, Any]) -> str:
+def _markdown(found: Sequence[dict[str, Any]]) -> str:
+    results = [Result.from_json(data) for data in found]
+    machine = max((data["machine"] for data in found), key=lambda machine: machine["taken_at"])
     settings = ", ".join(f"{name} {value}" for name, value in machine["settings"].items())
     where = (
-        f"Taken {machine['taken_at'][:10]} on {machine['cores']} cores ({machine['processor']}),"
+        f"Taken on {machine['cores']} cores ({machine['processor']}),"
         f" {machine['memory_gb']:g} GB, {machine['system']}; PostgreSQL {machine['postgresql']},"
-        f" Python {machine['python']}; load before the run {machine['load_before']:g}."
+        f" Python {machine['python']}."
     )
     lines = [
         where,
@@ -83,6 +91,9 @@ def _markdown(results: Sequence[Result], machine: dict[str, Any]) -> str:
     ]
     for result in results:
         lines += ["| " + " | ".join([result.bench, *_cells(figure)]) + " |" for figure in result.figures]
-    lines += ["", *(_words(result) for result in results)]
+    lines += [
+        "",
+        *(_words(result, data["machine"]) for result, data in zip(results, found, strict=True)),
+    ]
     lines += ["", *(f"![{result.bench}](results/{result.bench}.png)" for result in results)]
     return "\n".join(lines) + "\n"

@@ -86,6 +86,20 @@ class Result:
             "curves": None if self.curves is None else asdict(self.curves),
         }
 
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Result:
+        """What `as_json` told."""
+        figures = [
+            Figure(
+                **{key: entry[key] for key in ("what", "value", "unit", "baseline", "ratio")},
+                reaches=[Reach(**reach) for reach in entry["reaches"]],
+            )
+            for entry in data["figures"]
+        ]
+        curves = data["curves"] and Curves(**data["curves"])
+        more = {key: data[key] for key in ("bench", "about", "notes", "samples")}
+        return cls(figures=figures, curves=curves, **more)
+
 
 def number(value: float, unit: str) -> str:
     """A number as people read it: 11,800/s, 1.23 s, 46 ms."""

@@ -49,6 +49,15 @@ def test_a_result_is_drawn_as_bars_or_as_curves(cluster: Cluster, tmp_path: Path
     assert {draw(result, machine, tmp_path).read_bytes()[:8] for result in (bars, lines)} == {PNG}
 
 
+def test_a_result_comes_back_from_its_json():
+    figure = Figure(what="rate", value=10, unit="/s", reaches=[Reach(of="value", bound="at least", limit=9)])
+    for curves in (None, Curves(x="x", y="y", lines={"a": [(0, 1)]})):
+        result = Result(
+            bench="x", about="y", figures=[figure], samples={"a": [1]}, curves=curves, notes=["z"]
+        )
+        assert Result.from_json(result.as_json()) == result
+
+
 def test_the_table_says_what_was_reached():
     def figure(limit: float) -> Figure:
         return Figure(
