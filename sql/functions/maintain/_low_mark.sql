@@ -1,7 +1,7 @@
 -- Dead rows that a long transaction elsewhere keeps from being removed stand at the head of our queues' indexes, and every look
 -- would step over all of them again. So each session remembers how far it has looked, and starts there. It lags two seconds
 -- behind, for transactions that commit later than others that began after them; and it is only a hint: once a second, or as
--- seldom as keeps that under a twentieth of the time, everything is looked through.
+-- seldom as keeps that under a fiftieth of the time, everything is looked through.
 create or replace function dreamlit._low_mark(p_scan text) returns bigint
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare

@@ -6,7 +6,7 @@ declare
     string_to_array(nullif(current_setting('dreamlit.mark_' || p_scan, true), ''), '|'), array['', '', v_now::text, '-infinity', '-infinity']);
 begin
   if p_from is null then
-    v_mark[4] := v_now + greatest(interval '1 second', 20 * (v_now - p_began_at));
+    v_mark[4] := v_now + greatest(interval '1 second', 50 * (v_now - p_began_at));
     if not p_drained and p_to < nullif(v_mark[2], '')::bigint then
       v_mark[1] := '';  -- there is more below than we knew of
       v_mark[3] := v_now;
