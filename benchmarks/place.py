@@ -122,7 +122,7 @@ def fresh_place(cluster: Cluster, bench: str) -> Iterator[Place]:
 def _unschedule(place: Place) -> None:
     """Where pg_cron does run (the cluster of the tests), no job of this database starts."""
     with psycopg.connect(place.cluster.dsn(), autocommit=True) as connection:
-        if connection.execute("select from pg_extension where extname = 'pg_cron'").fetchone():
+        if connection.execute("select from pg_extension where extname = 'pg_cron'").fetchone() is not None:
             connection.execute(
                 "select cron.unschedule(jobid) from cron.job where database = %s", [place.dbname]
             )

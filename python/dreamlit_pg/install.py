@@ -103,7 +103,7 @@ def _schedule(connection: psycopg.Connection[tuple[object, ...]], dsn: str) -> s
     if home is None or home == here:
         return "sender"
     try:
-        with psycopg.connect(make_conninfo(dsn, dbname=home), autocommit=True) as other:
+        with psycopg.connect(make_conninfo(dsn, dbname=home)) as other:
             for name in JOBS[:1] if _scalar(other, IN_TURN) else JOBS:
                 # A job remembers the address of the server that it was made on; that may be another by now.
                 other.execute(
