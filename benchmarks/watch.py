@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
 import psycopg
 
-from benchmarks.place import Place
+from benchmarks.place import Connection, Place
 
 
 class _Watcher:
@@ -45,20 +46,25 @@ class _Watcher:
 
 
 class Arrivals(_Watcher):
-    """When the messages to person<number>@example.com were first seen in the log of messages, by number.
+    """When the messages to person<number>@example.com were first seen in the outbox, by number.
 
-    `others` counts all further ones, `last_other` is when the newest was seen. One worker gives ids in the
-    order of its commits, so that only what is newer than the newest seen is read.
+    They stand in the lane urgent, the crowd's in the lane bulk. Of two workers one may commit lower ids after the
+    other's higher ones, so each look goes over the newest few again.
     """
+
+    _LOOK = """
+        select m.message_id, substring(m.recipient, '\\d+')::int
+        from (select q.msg_id, (q.message ->> 'created_at')::timestamptz as created_at
+          from pgmq.q_dreamlit_email_urgent as q order by q.msg_id desc limit 300) as q
+        join dreamlit._messages as m on m.message_id = q.msg_id and m.created_at = q.created_at
+        where q.msg_id <> all (%s)"""
 
     def __init__(self, place: Place) -> None:
         self.seen: dict[int, float] = {}
-        self.others = 0
-        self.last_other = 0.0
         self._connection: psycopg.Connection[tuple[Any, ...]] = psycopg.connect(
             place.superuser_dsn, autocommit=True
         )
-        self._newest = 0
+        self._known: deque[int] = deque(maxlen=300)
 
     def __exit__(self, *_: object) -> None:
         super().__exit__()
@@ -66,18 +72,21 @@ class Arrivals(_Watcher):
 
     def look(self) -> None:
         """Take note of what is new."""
-        row = self._connection.execute(
-            "select max(m.message_id), count(*) filter (where m.recipient not like 'person%%'),"
-            " array_agg(substring(m.recipient, '\\d+')::int) filter (where m.recipient like 'person%%')"
-            " from dreamlit._messages as m where m.message_id > %s",
-            [self._newest],
-        ).fetchone()
+        rows = self._connection.execute(self._LOOK, [list(self._known)]).fetchall()
         now = time.perf_counter()
-        if row and row[0]:
-            self._newest = row[0]
-            self.others += row[1]
-            self.last_other = now if row[1] else self.last_other
-            self.seen.update(dict.fromkeys(row[2] or (), now))
+        for message_id, number in sorted(rows):
+            self._known.append(message_id)
+            self.seen.setdefault(number, now)
+
+
+def crowd_in_outbox(connection: Connection) -> int:
+    """Messages in the lane bulk; 0 while tasks are due that will bring more, for counting is slow."""
+    row = connection.execute(
+        "select case when not exists (select from dreamlit._tasks as t where t.due_at is not null"
+        " and t.step_id in (select s.step_id from dreamlit._steps as s where s.settings ->> 'lane' = 'bulk'))"
+        " then (select count(*) from pgmq.q_dreamlit_email_bulk) else 0 end"
+    ).fetchone()
+    return int(row[0]) if row else 0
 
 
 class Memory(_Watcher):
