@@ -230,7 +230,6 @@ set local check_function_bodies = off;
 \ir functions/advance/_due_steps.sql
 \ir functions/advance/_fail_captured.sql
 \ir functions/advance/_fail_task.sql
-\ir functions/advance/_finish_runs.sql
 \ir functions/advance/_lock_runs.sql
 \ir functions/advance/_nap.sql
 \ir functions/advance/_note_failures.sql
@@ -266,7 +265,7 @@ set local check_function_bodies = off;
 \ir functions/outbox/_has_ready.sql
 \ir functions/outbox/_key_kept.sql
 \ir functions/outbox/_give_back.sql
-\ir functions/outbox/_lease_sql.sql
+\ir functions/outbox/_lease.sql
 \ir functions/outbox/_lock_outbox.sql
 \ir functions/outbox/_mark_started.sql
 \ir functions/outbox/_open_buckets.sql

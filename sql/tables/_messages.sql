@@ -24,7 +24,6 @@ create table if not exists dreamlit._messages (
     check (state in ('queued', 'sent', 'failed', 'uncertain', 'cancelled', 'held', 'discarded', 'suppressed'))
 ) partition by range (created_at);
 create index if not exists _messages_run_id_idx on dreamlit._messages (run_id);
-create index if not exists _messages_task_id_idx on dreamlit._messages (task_id);
 create index if not exists _messages_created_at_idx on dreamlit._messages using brin (created_at) with (pages_per_range = 16);
 comment on table dreamlit._messages is
   'Messages with their rendered content, a partition a day of created_at. A queued one also has a row with the same id in its '

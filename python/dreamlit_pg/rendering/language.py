@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -34,6 +35,11 @@ def chain(*codes: str | None) -> Iterator[str]:
             name = name.rpartition("-")[0]
 
 
+@functools.lru_cache(maxsize=256)  # asked for each message, and nearly all are written in a few languages
+def _fallbacks(*codes: str | None) -> tuple[str, ...]:
+    return tuple(chain(*codes))
+
+
 class Language:
     """The locale and the zone of the message that is being rendered."""
 
@@ -48,7 +54,7 @@ class Language:
         zone: str | None = None,
         translations: Any = None,
     ) -> None:
-        self.chain = list(chain(locale, default))
+        self.chain = _fallbacks(locale, default)
         self.zone = zone
         self.translations = translations
 

@@ -50,7 +50,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def __init__(self, template_kind: str, files: Mapping[str, str]) -> None:
         super().__init__(
             undefined=StrictUndefined,
-            autoescape=functools.partial(_escapes, template_kind),
+            autoescape=functools.lru_cache(maxsize=256)(functools.partial(_escapes, template_kind)),
             loader=DictLoader(files),
             finalize=_metered(_FINALIZERS.get(template_kind, text)),
             auto_reload=False,

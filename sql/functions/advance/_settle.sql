@@ -1,13 +1,13 @@
--- Closes tasks, opens their children, and keeps the runs' counts: the one place where tasks end.
+-- Closes tasks, opens their children, and keeps the runs' counts: the one place where tasks end. A run without open tasks moves to
+-- the history in the same statement, without a version of its row in between.
 -- Lock order: tasks (the caller holds them), then runs in the order of their ids.
 create or replace function dreamlit._settle(
   p_task_ids bigint[], p_state text, p_errors jsonb[] default null, p_open_children boolean default true,
   p_opened_runs bigint[] default null, p_opened_counts integer[] default null)
 returns void
-language plpgsql set search_path = pg_catalog, pg_temp as $$
+language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off as $$
 declare
   v_now constant timestamptz := dreamlit._now();
-  v_finished bigint[];
   v_cancelling bigint[];
 begin
   if coalesce(cardinality(p_task_ids), 0) = 0 then
@@ -40,26 +40,30 @@ begin
       union all select o.run_id, o.opened, 0, null from unnest(p_opened_runs, p_opened_counts) as o(run_id, opened)
     ) as e
     group by e.run_id
-  ), locked as (
-    select r.run_id from dreamlit._runs as r where r.run_id in (select d.run_id from delta as d) order by r.run_id for update
-  ), counted as (
-    update dreamlit._runs as r set
-      open_tasks = r.open_tasks + d.open,
-      done_tasks = r.done_tasks + case when p_state = 'done' then d.closed else 0 end,
-      skipped_tasks = r.skipped_tasks + case when p_state = 'skipped' then d.closed else 0 end,
-      cancelling = r.cancelling or p_state = 'cancelled',
-      failed_tasks = r.failed_tasks + case when p_state = 'failed' then d.closed else 0 end,
-      last_error = coalesce(d.error, r.last_error)
-    from delta as d join locked as l on l.run_id = d.run_id
-    where r.run_id = d.run_id
-    returning r.run_id, r.open_tasks, r.cancelling
+  ), counted as materialized (
+    select r.run_id, r.open_tasks + d.open as open_tasks, r.cancelling or p_state = 'cancelled' as cancelling, coalesce(d.error, r.last_error) as last_error,
+      r.done_tasks + case when p_state = 'done' then d.closed else 0 end as done_tasks,
+      r.skipped_tasks + case when p_state = 'skipped' then d.closed else 0 end as skipped_tasks,
+      r.failed_tasks + case when p_state = 'failed' then d.closed else 0 end as failed_tasks
+    from delta as d join dreamlit._runs as r on r.run_id = d.run_id order by r.run_id for update of r
+  ), going_on as (
+    update dreamlit._runs as r set open_tasks = c.open_tasks, cancelling = c.cancelling, last_error = c.last_error,
+      done_tasks = c.done_tasks, skipped_tasks = c.skipped_tasks, failed_tasks = c.failed_tasks
+    from counted as c where c.open_tasks > 0 and r.run_id = c.run_id
+  ), finished as (
+    delete from dreamlit._runs as r using counted as c where c.open_tasks = 0 and r.run_id = c.run_id
+    returning r.event_id, r.workflow_id, r.version_id, r.key, r.operation, r.payload, r.occurred_at, r.started_at, c.*
+  ), kept as (
+    insert into dreamlit._run_history (
+      run_id, event_id, workflow_id, version_id, key, operation, payload, occurred_at, started_at,
+      done_tasks, skipped_tasks, failed_tasks, last_error, state, finished_at)
+    select
+      f.run_id, f.event_id, f.workflow_id, f.version_id, f.key, f.operation, f.payload, f.occurred_at, f.started_at,
+      f.done_tasks, f.skipped_tasks, f.failed_tasks, case when f.failed_tasks > 0 then f.last_error end,
+      case when f.cancelling then 'cancelled' when f.failed_tasks > 0 then 'failed' else 'done' end, v_now
+    from finished as f
   )
-  select
-    array_agg(c.run_id) filter (where c.open_tasks = 0),
-    array_agg(c.run_id) filter (where c.open_tasks > 0 and c.cancelling)
-  into v_finished, v_cancelling
-  from counted as c;
-  perform dreamlit._finish_runs(v_finished);
+  select array_agg(c.run_id) into v_cancelling from counted as c where c.open_tasks > 0 and c.cancelling;
   if v_cancelling is not null and p_state <> 'cancelled' then
     perform dreamlit._cancel_tasks(v_cancelling);
   end if;

@@ -25,7 +25,7 @@ begin
     from (
       select f.task_id, f.finished_at, coalesce(f.run_id = any (p_runs) or f.item::text ~* p_mentions or exists (
         select from dreamlit._messages as m
-        where m.task_id = f.task_id and m.state = 'failed' and (m.recipient ~* p_mentions or m.content::text ~* p_mentions)), false) as content
+        where m.run_id = f.run_id and m.task_id = f.task_id and m.state = 'failed' and (m.recipient ~* p_mentions or m.content::text ~* p_mentions)), false) as content
       from dreamlit._task_history as f
       where f.state = 'failed' or f.error::text ~* p_mentions
     ) as e

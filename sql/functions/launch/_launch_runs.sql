@@ -51,7 +51,8 @@ begin
     select
       nextval('dreamlit._event_id_seq') as event_id, nextval('dreamlit._runs_run_id_seq') as run_id,
       t.workflow_id, t.version_id, t.operation,
-      dreamlit._run_key(e.value ->> 'key') as key, e.value - array['key', 'error'] as payload, e.value -> 'error' as error, t.enqueued_at as occurred_at
+      case when e.value ? 'key' then dreamlit._run_key(e.value ->> 'key') end as key,
+      case when e.value ?| array['key', 'error'] then e.value - array['key', 'error'] else e.value end as payload, e.value -> 'error' as error, t.enqueued_at as occurred_at
     from checked as t
     cross join lateral jsonb_array_elements(t.message -> 'events') with ordinality as e(value, n)
     where t.version_id is not null
@@ -63,17 +64,28 @@ begin
     cross join (values (true), (false)) as failed(failed)
     join dreamlit._steps as s on case when failed.failed then s.step_id = root.step_id else s.parent_step_id = root.step_id end
     where root.position = 0 and root.version_id in (select e.version_id from events as e)
-  ), created as (
-    insert into dreamlit._runs (run_id, event_id, workflow_id, version_id, key, operation, payload, occurred_at, started_at, open_tasks, last_error)
-    overriding system value
-    select e.run_id, e.event_id, e.workflow_id, e.version_id, e.key, e.operation, e.payload, e.occurred_at, v_now, f.tasks, e.error
+  ), starting as (
+    select e.*, f.tasks
     from events as e
     cross join lateral (
       select f.tasks from first_steps as f where f.version_id = e.version_id and f.failed = (e.error is not null) limit 1) as f
+  ), keyed as (
+    insert into dreamlit._runs (run_id, event_id, workflow_id, version_id, key, operation, payload, occurred_at, started_at, open_tasks, last_error)
+    overriding system value
+    select s.run_id, s.event_id, s.workflow_id, s.version_id, s.key, s.operation, s.payload, s.occurred_at, v_now, s.tasks, s.error
+    from starting as s where s.key is not null
     -- Keys in one order: an insert waits for another transaction's of the same key, and two launches must not wait in a circle.
-    order by e.key is not null, case when e.key is not null then e.workflow_id end, e.key collate "C", e.event_id
+    order by s.workflow_id, s.key collate "C", s.event_id
     on conflict (workflow_id, key) where key is not null do nothing
     returning run_id, event_id, version_id, last_error is not null as failed
+  ), keyless as (  -- apart, for an insert that looks for conflicts writes each row twice
+    insert into dreamlit._runs (run_id, event_id, workflow_id, version_id, operation, payload, occurred_at, started_at, open_tasks, last_error)
+    overriding system value
+    select s.run_id, s.event_id, s.workflow_id, s.version_id, s.operation, s.payload, s.occurred_at, v_now, s.tasks, s.error
+    from starting as s where s.key is null
+    returning run_id, event_id, version_id, last_error is not null as failed
+  ), created as (
+    select * from keyed union all select * from keyless
   ), opened as (
     insert into dreamlit._tasks (run_id, step_id, state, due_at, started_at)
     select c.run_id, f.step_id, case when f.due_at > v_now then 'waiting' else 'due' end, f.due_at, v_now
@@ -82,7 +94,7 @@ begin
     insert into dreamlit._ignored_events (event_id, workflow_id, version_id, operation, payload, key, occurred_at, reason, ignored_at)
     select e.event_id, e.workflow_id, e.version_id, e.operation, e.payload, e.key, e.occurred_at, 'a run with this key was open', v_now
     from events as e
-    where not exists (select from created as c where c.event_id = e.event_id)
+    where e.key is not null and not exists (select from keyed as k where k.event_id = e.event_id)
   )
   select (select count(*) from events) + (select count(*) from strange), coalesce((select sum(f.events) from first as f), 0), (select max(i.msg_id) from in_turn as i)
   into v_count, v_first, v_last;

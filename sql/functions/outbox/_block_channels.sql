@@ -2,7 +2,8 @@
 -- only the first fault counts. Retry-After stops it for as long as the provider says, and no success of an earlier start
 -- shortens that.
 create or replace function dreamlit._block_channels(p_results dreamlit._result[]) returns void
-language sql set search_path = pg_catalog, pg_temp as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
   update dreamlit._channels as c set
     failures = case when b.blocked then c.failures + b.counts when b.sent then 0 else c.failures end,
     blocked_until = case
@@ -26,6 +27,7 @@ language sql set search_path = pg_catalog, pg_temp as $$
     ) as s join dreamlit._channels as h on h.channel = s.channel
   ) as b
   where c.channel = b.channel and (b.blocked or b.until is not null or (b.sent and c.reason is not null));
+end;
 $$;
 comment on function dreamlit._block_channels(dreamlit._result[]) is
   'Stops channels after a configuration fault or a provider''s Retry-After, and opens them again after a delivery.';

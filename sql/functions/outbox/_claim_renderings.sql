@@ -2,22 +2,11 @@ create or replace function dreamlit._claim_renderings(p_quantity integer, p_leas
 returns table (message_id bigint, attempt integer, content jsonb, templates jsonb, lease_until timestamptz)
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-  v_leased dreamlit._claimed[];
-  v_began_at constant timestamptz := clock_timestamp();
-  v_from constant bigint := dreamlit._low_mark('dreamlit_render');
-  v_last timestamptz;
+  v_leased constant dreamlit._claimed[] := dreamlit._lease('dreamlit_render', p_quantity, p_lease, p_sender);
 begin
-  if not dreamlit._has_ready('dreamlit_render', v_from) then
-    perform dreamlit._set_low_mark('dreamlit_render', v_from, dreamlit._mark(dreamlit._now()), true, v_began_at);
+  if v_leased is null then
     return;
   end if;
-  execute format($sql$
-    with leased as (%s)
-    select array_agg((l.msg_id, l.read_ct, l.message, l.vt, null)::dreamlit._claimed), max(l.ready_at) from leased as l $sql$, dreamlit._lease_sql('dreamlit_render'))
-  into v_leased, v_last using p_quantity, p_lease, p_sender, v_from;
-  perform dreamlit._set_low_mark('dreamlit_render', v_from,
-    dreamlit._mark(case when coalesce(cardinality(v_leased), 0) < p_quantity then dreamlit._now() else v_last end),
-    coalesce(cardinality(v_leased), 0) < p_quantity, v_began_at);
   -- Their runs were cancelled meanwhile.
   perform dreamlit._dequeue('dreamlit_render', array(
     select l.message_id from unnest(v_leased) as l

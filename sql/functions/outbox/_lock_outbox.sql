@@ -1,7 +1,10 @@
--- In the order of ids, so that two reports, or a report and a claim, never wait for each other in a circle.
+-- In the order of ids, so that two reports, or a report and a claim, never wait for each other in a circle. Plans are kept for the
+-- session: one that was made while a queue was empty would read all of it later, hence no sequential scans, here and in the like.
 create or replace function dreamlit._lock_outbox(p_message_ids bigint[])
 returns table (message_id bigint, queue text, read_ct integer, message jsonb, headers jsonb)
-language sql set search_path = pg_catalog, pg_temp as $$
+language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off as $$
+begin
+  return query
   with email_alert as (
     select q.* from pgmq.q_dreamlit_email_alert as q where q.msg_id = any (p_message_ids) order by q.msg_id for update
   ), email_urgent as (
@@ -24,6 +27,7 @@ language sql set search_path = pg_catalog, pg_temp as $$
   union all select e.msg_id, 'dreamlit_slack_urgent', e.read_ct, e.message, e.headers from slack_urgent as e
   union all select e.msg_id, 'dreamlit_slack_bulk', e.read_ct, e.message, e.headers from slack_bulk as e
   union all select e.msg_id, 'dreamlit_render', e.read_ct, e.message, e.headers from render as e;
+end;
 $$;
 comment on function dreamlit._lock_outbox(bigint[]) is
   'Locks and returns the outbox rows of messages, with the queue that each stands in.';

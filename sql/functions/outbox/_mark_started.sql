@@ -5,7 +5,10 @@ declare
   v_queue text;
   v_some bigint[];
   v_started bigint[] := '{}';
+  v_first timestamptz;
+  v_last timestamptz;
 begin
+  select min(r.created_at), max(r.created_at) into v_first, v_last from unnest(p_results) as r;
   for v_queue in select distinct r.queue from unnest(p_results) as r loop
     execute format($sql$
       with started as (
@@ -13,7 +16,7 @@ begin
         set vt = dreamlit._now() + $2, headers = jsonb_strip_nulls(jsonb_build_object(
           'sender', r.sender, 'started_at', dreamlit._now(), 'idempotent', case when r.idempotent then r.provider end))
         from unnest($1) as r
-        join dreamlit._messages as m on m.message_id = r.message_id and m.created_at = r.created_at
+        join dreamlit._messages as m on m.message_id = r.message_id and m.created_at = r.created_at and m.created_at between $4 and $5
         left join dreamlit._workflows as w on w.workflow_id = m.workflow_id
         left join dreamlit._runs as n on n.run_id = m.run_id
         where q.msg_id = r.message_id and q.read_ct = r.attempt and r.queue = $3
@@ -21,7 +24,7 @@ begin
         returning q.msg_id
       )
       select array_agg(s.msg_id) from started as s $sql$, 'q_' || v_queue)
-    into v_some using p_results, (dreamlit._setting('lease') #>> '{}')::interval, v_queue;
+    into v_some using p_results, (dreamlit._setting('lease') #>> '{}')::interval, v_queue, v_first, v_last;
     v_started := v_started || v_some;
   end loop;
   return v_started;

@@ -11,11 +11,13 @@ begin
   if dreamlit._threads(p_step) then
     p_rendered := dreamlit._thread_messages(p_step, p_task_ids, p_rendered);
   end if;
-  select array_agg(u.task_id), array_agg((r.value -> 'error') || jsonb_build_object('step', p_step.name)) into v_failed, v_errors
-  from unnest(p_task_ids) with ordinality as u(task_id, n)
-  join jsonb_array_elements(p_rendered) with ordinality as r(value, n) on r.n = u.n
-  where r.value ? 'error';
-  perform dreamlit._settle(v_failed, 'failed', v_errors);
+  if jsonb_path_exists(p_rendered, '$[*].error') then
+    select array_agg(u.task_id), array_agg((r.value -> 'error') || jsonb_build_object('step', p_step.name)) into v_failed, v_errors
+    from unnest(p_task_ids) with ordinality as u(task_id, n)
+    join jsonb_array_elements(p_rendered) with ordinality as r(value, n) on r.n = u.n
+    where r.value ? 'error';
+    perform dreamlit._settle(v_failed, 'failed', v_errors);
+  end if;
 
   select w.* into v_workflow
   from dreamlit._versions as v join dreamlit._workflows as w on w.workflow_id = v.workflow_id where v.version_id = p_step.version_id;
@@ -30,13 +32,11 @@ begin
       where r.value ? 'content'
     ), posted as (
       insert into dreamlit._messages (created_at, workflow_id, step_id, run_id, task_id, channel, lane, recipient, content, state)
-      select $3, $7, $4, r.run_id, r.task_id, $5, $6, a.recipient, a.content, case when $9 then 'held' else 'queued' end
+      select $3, $7, $4, r.run_id, r.task_id, $5, $6, coalesce(r.recipient, $8 ->> $5, a.recipient),
+        case when r.recipient is null then dreamlit._redirect($5, a.content, $8) else r.content end, case when $9 then 'held' else 'queued' end
       from rendered as r
-      cross join lateral (
-        select r.recipient, r.content where r.recipient is not null
-        union all
-        select coalesce($8 ->> $5, d.recipient), dreamlit._redirect($5, d.content, $8)
-        from dreamlit._address($5, r.content) as d where r.recipient is null) as a
+      left join lateral dreamlit._address($5, r.content) as a on r.recipient is null
+      where r.recipient is not null or a.content is not null
       returning message_id, task_id
     ), counted as (
       update dreamlit._tasks as t set state = 'sending', due_at = null, open_messages = p.messages, failed_messages = 0

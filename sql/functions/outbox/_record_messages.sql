@@ -1,5 +1,10 @@
 create or replace function dreamlit._record_messages(p_results dreamlit._result[]) returns void
-language sql set search_path = pg_catalog, pg_temp as $$
+language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off as $$
+declare
+  v_first timestamptz;
+  v_last timestamptz;
+begin
+  select min(r.created_at), max(r.created_at) into v_first, v_last from unnest(p_results) as r;
   delete from dreamlit._held_messages as u using unnest(p_results) as r
   where u.message_id = r.message_id and r.verdict = 'sent';
 
@@ -16,14 +21,15 @@ language sql set search_path = pg_catalog, pg_temp as $$
       else m.doubt end,
     settled_at = case when r.verdict in ('sent', 'failed') then dreamlit._now() end
   from unnest(p_results) as r
-  where m.message_id = r.message_id and m.created_at = r.created_at;
+  where m.message_id = r.message_id and m.created_at = r.created_at and m.created_at between v_first and v_last;
 
   insert into dreamlit._held_messages (message_id, created_at, workflow_id, held_at, reason)
   select m.message_id, m.created_at, m.workflow_id, dreamlit._now(), 'uncertain'
   from unnest(p_results) as r
-  join dreamlit._messages as m on m.message_id = r.message_id and m.created_at = r.created_at
+  join dreamlit._messages as m on m.message_id = r.message_id and m.created_at = r.created_at and m.created_at between v_first and v_last
   where r.verdict = 'uncertain'
   on conflict do nothing;
+end;
 $$;
 comment on function dreamlit._record_messages(dreamlit._result[]) is
   'Writes the verdicts into the messages, and holds the uncertain ones for a person.';

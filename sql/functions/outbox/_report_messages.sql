@@ -24,11 +24,11 @@ begin
   perform dreamlit._settle_messages(v_finished);
   return query
     select r.message_id, case r.verdict
-      when 'start' then case when r.message_id = any (v_started) then 'sending' else 'queued' end
+      when 'start' then case when s.message_id is not null then 'sending' else 'queued' end
       when 'stale' then 'lost'
       when 'sent' then 'sent' when 'failed' then 'failed' when 'uncertain' then 'uncertain'
       else 'queued' end
-    from unnest(p_results) as r;
+    from unnest(p_results) as r left join unnest(v_started) as s(message_id) on s.message_id = r.message_id;
 end;
 $$;
 comment on function dreamlit._report_messages(dreamlit._result[]) is

@@ -1,28 +1,26 @@
 -- A task ends with its last message: failed if one failed, else done; what nobody wanted sent counts as done.
 create or replace function dreamlit._settle_messages(p_results dreamlit._result[]) returns void
-language plpgsql set search_path = pg_catalog, pg_temp as $$
+language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off as $$
 declare
   v_done bigint[];
   v_failed bigint[];
   v_errors jsonb[];
 begin
-  perform t.task_id from dreamlit._tasks as t
-  where t.task_id in (select r.task_id from unnest(p_results) as r) order by t.task_id for update;
-  with counted as (
-    update dreamlit._tasks as t set
-      open_messages = t.open_messages - r.settled,
-      failed_messages = t.failed_messages + r.failed,
-      error = coalesce(r.error, t.error)
-    from (
-      select r.task_id, count(*) as settled, count(*) filter (where r.verdict = 'failed') as failed,
-        (array_agg(jsonb_strip_nulls(jsonb_build_object('message_id', r.message_id, 'fault', r.fault, 'code', r.code, 'message', r.error)))
-          filter (where r.verdict = 'failed'))[1] as error
-      from unnest(p_results) as r
-      where r.verdict in ('sent', 'failed', 'discarded', 'suppressed')
-      group by r.task_id
-    ) as r
-    where t.task_id = r.task_id and t.state = 'sending'
-    returning t.task_id, t.step_id, t.open_messages, t.failed_messages, t.error
+  with settled as (
+    select r.task_id, count(*) as settled, count(*) filter (where r.verdict = 'failed') as failed,
+      (array_agg(jsonb_strip_nulls(jsonb_build_object('message_id', r.message_id, 'fault', r.fault, 'code', r.code, 'message', r.error)))
+        filter (where r.verdict = 'failed'))[1] as error
+    from unnest(p_results) as r
+    where r.verdict in ('sent', 'failed', 'discarded', 'suppressed')
+    group by r.task_id
+  ), counted as materialized (
+    select t.task_id, t.step_id, t.open_messages - d.settled as open_messages, t.failed_messages + d.failed as failed_messages, coalesce(d.error, t.error) as error
+    from settled as d join dreamlit._tasks as t on t.task_id = d.task_id
+    where t.state = 'sending'
+    order by t.task_id for update of t
+  ), going_on as (
+    update dreamlit._tasks as t set open_messages = c.open_messages, failed_messages = c.failed_messages, error = c.error
+    from counted as c where c.open_messages > 0 and t.task_id = c.task_id
   )
   select
     array_agg(c.task_id) filter (where c.failed_messages = 0),

@@ -1,7 +1,8 @@
--- The whole policy on what becomes of a message, in one place.
+-- The whole policy on what becomes of a message, in one place. Not pinned, so that PostgreSQL
+-- inlines it.
 create or replace function dreamlit._verdict(p_outcome text, p_fault text, p_attempts integer, p_max_attempts integer, p_when_uncertain text, p_retry_after double precision)
 returns text
-language sql immutable set search_path = pg_catalog, pg_temp as $$
+language sql immutable as $$
   select case
     when p_outcome = 'started' then 'start'
     when p_outcome = 'sent' then 'sent'
