@@ -20,7 +20,7 @@ ABOUT = (
 )
 WORKFLOWS = 10
 SECONDS = 60
-SETTLING = 15
+SETTLING = 35
 DEAD = (
     "select coalesce(sum(n_dead_tup), 0), coalesce(sum(n_tup_upd + n_tup_del), 0) from pg_stat_user_tables"
     " where schemaname in ('dreamlit', 'pgmq')"

@@ -217,8 +217,10 @@ class _PostgresSession:
             async with asyncio.timeout(self._timeout):
                 await self._connection.execute(sql.SQL("listen {}").format(sql.Identifier(NOTIFY_CHANNEL)))
             yield ""
-            async for notice in self._connection.notifies():
-                yield notice.payload
+            while True:
+                async for notice in self._connection.notifies(timeout=0):
+                    yield notice.payload
+                await _readable(self._connection.fileno())
 
     async def aclose(self) -> None:
         with suppress(psycopg.Error, OSError):
@@ -229,6 +231,17 @@ class _PostgresSession:
             async with asyncio.timeout(self._timeout), self._connection.cursor() as cursor:
                 await cursor.execute(query, parameters)
                 return await cursor.fetchall()
+
+
+async def _readable(socket: int) -> None:
+    """Return once there is something to read. psycopg's own way of waiting wakes ten times a second."""
+    loop = asyncio.get_running_loop()
+    readable = asyncio.Event()
+    loop.add_reader(socket, readable.set)
+    try:
+        await readable.wait()
+    finally:
+        loop.remove_reader(socket)
 
 
 @contextmanager

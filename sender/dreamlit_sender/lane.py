@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections import deque
 from contextvars import copy_context
@@ -26,6 +27,7 @@ from dreamlit_sender.backoff import Backoff
 from dreamlit_sender.database import Claimed, Database, DatabaseTroubleError, Session
 from dreamlit_sender.links import NoLinksError
 from dreamlit_sender.log import log_event, log_fault
+from dreamlit_sender.quiet import Quiet
 from dreamlit_sender.reporter import Reporter
 from dreamlit_sender.slots import Slots
 from dreamlit_sender.transport import BatchTransport, Handover, Message, Outcome, Transport
@@ -90,6 +92,7 @@ class Lane:
         self._changed = asyncio.Event()
         self._context = copy_context()
         self._dry_until = 0.0
+        self._quiet = Quiet(options.poll)
         self._flush_at = 0.0
         self._stop_by: float | None = None
 
@@ -159,18 +162,22 @@ class Lane:
 
     async def _claim(self, session: Session) -> None:
         self._changed.clear()
-        self._dry_until = time.monotonic() + self._options.poll
+        self._dry_until = math.inf  # until then; a wake that comes while we ask says that there may be more
         fresh = await session.claim(self._channel, self._options.chunk, self._provider())
         await self._look_up_links(session, fresh)
         flying = chain.from_iterable(self._flying.values())
         here = {item.message_id for item in (*self._claimed, *self._ready, *flying)}
+        found = False
         for item in fresh:
             if item.message_id in here:
                 # A lease of ours ran out and we were given the message again: one of it at a time.
                 self._reporter.add(results.released(item))
             else:
                 self._claimed.append(item)
-                self._dry_until = 0.0
+                found = True
+        pause = self._quiet.seconds(found=found)
+        if self._dry_until:
+            self._dry_until = time.monotonic() + pause
         if fresh:
             log_event(logging.DEBUG, "claimed", channel=self._channel, messages=len(fresh))
 

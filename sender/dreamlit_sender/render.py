@@ -19,6 +19,7 @@ from dreamlit_sender import results
 from dreamlit_sender.backoff import Backoff
 from dreamlit_sender.database import Claimed, Database, DatabaseTroubleError, Result, Session
 from dreamlit_sender.log import log_event, log_fault
+from dreamlit_sender.quiet import Quiet
 from dreamlit_sender.reporter import Reporter
 from dreamlit_sender.transport import Outcome
 
@@ -138,7 +139,7 @@ class RenderLane:
         self._renderer = renderer
         self._redact = redact
         self._chunk = chunk
-        self._poll = poll
+        self._quiet = Quiet(poll)
         self._shutdown_timeout = shutdown_timeout
         self._backoff = backoff or Backoff()
         self._reporter = Reporter(CHANNEL)
@@ -190,10 +191,11 @@ class RenderLane:
             self._changed.clear()
             claimed = await session.claim(CHANNEL, self._chunk)
             self._backoff.reset()  # not before: a report of nothing asks nobody
+            pause = self._quiet.seconds(found=bool(claimed))
             if claimed:
                 await self._render(claimed)
             elif self._stop_by is None:
-                await self._wait(self._poll)
+                await self._wait(pause)
 
     async def _render(self, claimed: Sequence[Claimed]) -> None:
         steps: dict[Any, list[Claimed]] = {}

@@ -1,4 +1,4 @@
--- 20 ms while there is traffic, 100 ms after some ten idle seconds. Of several workers that have nothing to do one looks that often;
+-- 20 ms while there is traffic, 100 ms after some ten idle seconds, 250 ms after twenty more. Of several workers that have nothing to do one looks that often;
 -- the others stand by, for as long as that one shows itself: one that is held up by a long query does not.
 create or replace function dreamlit._nap(p_worker text, p_idle integer) returns double precision
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -9,7 +9,8 @@ begin
       where w.worker like 'work:%' and (w.started_at, w.worker) < (own.started_at, own.worker)
         and abs(extract(epoch from clock_timestamp() - w.last_tick_at)) < 2) then 0.5
     when p_idle < 500 then 0.02
-    else 0.1
+    when p_idle < 700 then 0.1
+    else 0.25
   end;
 end;
 $$;

@@ -16,7 +16,7 @@ begin
       and abs(extract(epoch from clock_timestamp() - w.last_tick_at)) < 5)
     or not dreamlit._on_duty('tick:' || left($1, 200))
   then
-    return query select 0, interval '1 second';
+    return query select 0, interval '2 seconds';
     return;
   end if;
   v_steps := dreamlit._due_steps();
@@ -37,6 +37,6 @@ end;
 $$;
 comment on function dreamlit.tick(text, text) is
   'One batch of the worker''s, done by a sender: starts runs, advances the due tasks of the next step, or does a chore. Returns '
-  'how many moved and how long to sleep; nothing and a second while a worker of pg_cron is on duty. release is the sender''s '
+  'how many moved and how long to sleep; nothing and two seconds while a worker of pg_cron is on duty. release is the sender''s '
   'own; raises DL005 for one too old for this database. Commit after it.';
 grant execute on function dreamlit.tick(text, text) to dreamlit_sender;

@@ -7,12 +7,13 @@ declare
   v_until constant timestamptz := pg_catalog.clock_timestamp() operator(pg_catalog.+) dreamlit._working_time(seconds);
   v_step bigint;
   v_moved integer;
-  v_idle integer := 0;
+  v_idle integer := 500;  -- as if it had looked in vain for long: what it finds wakes it
 begin
   loop
     exit when not dreamlit._on_duty(v_worker);
-    perform dreamlit._housekeep();
-    commit;
+    if dreamlit._housekeep() then
+      commit;
+    end if;
     v_moved := dreamlit._work_unit(null);
     commit;
     foreach v_step in array dreamlit._due_steps() loop

@@ -1,7 +1,7 @@
 create or replace function dreamlit._setting_defaults() returns table (name text, value jsonb, meaning text)
-language sql immutable set search_path = pg_catalog, pg_temp as $$
+language sql immutable as $$
   values
-    ('renderer', '"sender"'::jsonb, 'who renders templates: database (plpython3u) or sender; the installer sets it'),
+    ('renderer', '"sender"'::pg_catalog.jsonb, 'who renders templates: database (plpython3u) or sender; the installer sets it'),
     ('lease', '"60 seconds"', 'how long a sender may hold a claimed message; an interrupted delivery is noticed after this'),
     ('batch', '1000', 'tasks that one step may advance in one transaction'),
     ('slack_pace', '"1 second"', 'how long the next message to a Slack channel waits after one; 0 seconds for no pace'),

@@ -35,7 +35,7 @@ begin
       select $3, $7, $4, r.run_id, r.task_id, $5, $6, coalesce(r.recipient, $8 ->> $5, a.recipient),
         case when r.recipient is null then dreamlit._redirect($5, a.content, $8) else r.content end, case when $9 then 'held' else 'queued' end
       from rendered as r
-      left join lateral dreamlit._address($5, r.content) as a on r.recipient is null
+      left join lateral (select d.recipient, d.content from dreamlit._address($5, r.content) as d where r.recipient is null offset 0) as a on true  -- not asked otherwise
       where r.recipient is not null or a.content is not null
       returning message_id, task_id
     ), counted as (
