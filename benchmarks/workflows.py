@@ -19,11 +19,9 @@ ROW = "'Person ' || i, 'person' || i || '@example.com', i % 1000 + 0.99, repeat(
 """One row's values but the id, over i."""
 
 
-def paid(table: str, *, when: str | None = None) -> dict[str, Any]:
+def paid(table: str, **options: Any) -> dict[str, Any]:
     """A workflow with one e-mail of three rendered fields (to, subject, html) for each new row."""
-    trigger: dict[str, Any] = {"table": table, "on": "insert"}
-    if when:
-        trigger["when"] = when
+    trigger = {"table": table, "on": "insert", **options}
     email = {"to": "{{ trigger.email }}", "subject": "Order of {{ trigger.name }}", "template": "paid.html"}
     return {
         "workflow": table.replace("app.", "on_"),

@@ -199,7 +199,9 @@ set local check_function_bodies = off;
 \ir functions/capture/_last_resort_event_sql.sql
 \ir functions/capture/_last_resort_sql.sql
 \ir functions/capture/_names_sql.sql
+\ir functions/capture/_native_condition.sql
 \ir functions/capture/_plain_sql.sql
+\ir functions/capture/_put_trigger.sql
 \ir functions/capture/_readable.sql
 \ir functions/capture/_row_arguments.sql
 \ir functions/capture/_row_sql.sql

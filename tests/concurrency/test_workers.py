@@ -141,7 +141,8 @@ def test_of_idle_workers_one_looks_often_and_the_others_stand_by(superuser: Conn
         " ('work:2', clock_timestamp(), clock_timestamp())"
     )
     assert value(superuser, "select dreamlit._nap('work:1', 1)") == 0.02
-    assert value(superuser, "select dreamlit._nap('work:1', 1000)") == 0.1
+    assert value(superuser, "select dreamlit._nap('work:1', 600)") == 0.1
+    assert value(superuser, "select dreamlit._nap('work:1', 1000)") == 0.25
     assert value(superuser, "select dreamlit._nap('work:2', 1)") == 0.02  # the elder does not show itself
     superuser.execute("update dreamlit._workers set last_tick_at = clock_timestamp() where worker = 'work:1'")
     assert value(superuser, "select dreamlit._nap('work:2', 1)") == 0.5
@@ -313,7 +314,7 @@ def test_a_tick_leaves_the_work_to_a_worker_on_duty(
     run(email(), users=0)
     add_users(superuser, 2)
     (found,) = rows(sender, "select moved, nap from dreamlit.tick('me')")
-    assert (found["moved"], found["nap"].total_seconds()) == (0, 1.0)
+    assert (found["moved"], found["nap"].total_seconds()) == (0, 2.0)
 
 
 def test_publishing_while_workers_run_loses_no_event(

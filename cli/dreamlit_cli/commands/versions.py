@@ -20,7 +20,8 @@ from dreamlit_pg.errors import NotFound, WrongState
 from dreamlit_pg.migration_check import Checked, Report, Statement, check_migration
 
 KEYS = (
-    *("workflow", "description", "trigger", "table", "call", "on", "when", "columns", "key", "steps"),
+    *("workflow", "description", "trigger", "table", "call", "on", "when", "columns", "key"),
+    *("for_each", "steps"),
     *("id", "after", "if", "wait", "query", "collect", "email", "slack", "to", "subject", "files"),
 )
 """The order in which people write what jsonb keeps in an order of its own."""

@@ -22,7 +22,7 @@ begin
   foreach v_operation in array p_operations loop
     v_name := dreamlit._trigger_function_name(p_workflow, v_operation);
     perform dreamlit._create_function('pg_catalog, pg_temp', v_name || '()', case
-      when dreamlit._takes_row_trigger(p_table, v_operation)
+      when dreamlit._takes_row_trigger(p_table, v_operation, p_capture ->> 'for_each')
         then dreamlit._row_trigger_function(v_name, v_operation, p_version_id, v_event, v_anchor, p_capture, p_table, v_names, v_numbers)
       else dreamlit._statement_trigger_function(v_name, v_operation, p_version_id, v_event, v_anchor, p_capture, p_table, v_names, v_numbers) end);
   end loop;

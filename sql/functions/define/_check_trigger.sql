@@ -13,7 +13,7 @@ begin
     return query select f.* from dreamlit._check_call_fields(p_trigger -> 'call') as f;
   else
     return query select f.* from dreamlit._check_keys(
-      'trigger', p_trigger, array['table', 'on', 'when', 'columns', 'key', 'call'], array['table', 'on']) as f;
+      'trigger', p_trigger, array['table', 'on', 'when', 'columns', 'key', 'for_each', 'call'], array['table', 'on']) as f;
   end if;
   return query select f.* from dreamlit._check_texts('trigger', p_trigger, array['table', 'when', 'key']) as f;
 
@@ -28,6 +28,9 @@ begin
     return next ('trigger.columns', 'columns are given, but the trigger is not on update',
       'columns says which columns an update must change: add update to on, or remove columns')::dreamlit._fault;
   end if;
+  return query
+    select 'trigger.for_each', format('%s is neither row nor statement', p_trigger -> 'for_each'), 'write for_each: row, or leave it out'
+    where p_trigger ? 'for_each' and (p_trigger -> 'for_each') not in ('"row"', '"statement"');
   return query
     select 'trigger.columns', format('%s is no column name', c.value), 'write columns: [status, amount]'
     from jsonb_array_elements(dreamlit._as_list(p_trigger -> 'columns')) as c(value)

@@ -31,7 +31,7 @@ begin
   return jsonb_build_object(
     'faults', v_faults, 'type', v_type, 'old_type', v_old_type, 'columns', v_columns, 'old_columns', v_old_columns,
     'when', case when p_trigger ? 'when' then v_when end, 'when_items', case when p_trigger ? 'when' then v_when_items end, 'key', case when p_trigger ? 'key' then v_key end,
-    'key_items', case when p_trigger ? 'key' then v_key_items end);
+    'key_items', case when p_trigger ? 'key' then v_key_items end, 'for_each', p_trigger ->> 'for_each');
 end;
 $$;
 comment on function dreamlit._compile_trigger(text, text, integer, jsonb, regclass, jsonb, jsonb, jsonb) is

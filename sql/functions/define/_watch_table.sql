@@ -22,7 +22,7 @@ begin
         where not exists (select from pg_trigger as t where t.tgfoid = p.oid and t.tgrelid = v_table);
         perform dreamlit._compile_capture(v_workflow, p_version, p_version_id, v_table, v_operations, p_compiled -> 'capture');
         perform dreamlit._attach_triggers(v_workflow, v_table, v_operations,
-          p_definition #> '{trigger,columns}', p_previous #> '{trigger,columns}', 1);
+          p_definition -> 'trigger', p_previous -> 'trigger', p_compiled #>> '{capture,when}', 1);
       end if;
       perform dreamlit._unwatch(v_workflow, o.operation, 1)
       from unnest(array['insert', 'update', 'delete']) as o(operation) where v_table is null or o.operation <> all (v_operations);
