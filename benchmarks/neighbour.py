@@ -31,7 +31,8 @@ def run(place: Place, extent: Extent) -> Result:
     with place.connect() as connection:
         connection.execute(f"create table app.flood ({COLUMNS})")
     definition = paid("app.flood")
-    definition["steps"][0]["email"] |= {"to": "flood@example.com", "lane": "bulk"}
+    definition["steps"][0]["email"]["to"] = "flood@example.com"
+    definition["steps"][0]["lane"] = "bulk"
     place.publish(definition)
     samples: dict[str, list[float]] = {}
     for number in range(extent.rounds):

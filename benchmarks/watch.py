@@ -48,8 +48,8 @@ class _Watcher:
 class Arrivals(_Watcher):
     """When the messages to person<number>@example.com were first seen in the outbox, by number.
 
-    They stand in the lane urgent, the crowd's in the lane bulk. Of two workers one may commit lower ids after the
-    other's higher ones, so each look goes over the newest few again.
+    They stand in the lane urgent, the crowd's in the lane bulk. Of two workers one may commit lower ids after
+    the other's higher ones, so each look goes over the newest few again.
     """
 
     _LOOK = """

@@ -74,9 +74,7 @@ def test_what_could_fail_stays_under_guard(
     assert not native(superuser)
 
 
-def test_a_delete_asks_for_old(
-    app: Connection, superuser: Connection, watch: Watch, events: Events
-) -> None:
+def test_a_delete_asks_for_old(app: Connection, superuser: Connection, watch: Watch, events: Events) -> None:
     watch("public.t", "delete", when="old.n = 6", for_each="row")
     app.execute(INSERT.encode())
     app.execute("delete from public.t")
@@ -93,12 +91,16 @@ def test_without_it_a_statement_is_captured_at_once(
     assert value(superuser, "select tgtype & 1 from pg_trigger where tgname = 'dreamlit_w_insert'") == 0
 
 
-def test_renamed_columns_are_followed(app: Connection, admin: Connection, watch: Watch, events: Events) -> None:
+def test_renamed_columns_are_followed(
+    app: Connection, admin: Connection, watch: Watch, events: Events
+) -> None:
     watch("public.t", when="new.n > 5", for_each="row", uses="trigger.other")
     admin.execute("alter table public.t rename column n to m")
     admin.execute("alter table public.t rename column other to n")
     app.execute("insert into public.t (id, m, n) values (1, 6, 0), (2, 0, 6)")
-    assert [(event["trigger"], event["error"]) for event in events()] == [({"id": 1, "n": 6, "other": 0}, None)]
+    assert [(event["trigger"], event["error"]) for event in events()] == [
+        ({"id": 1, "n": 6, "other": 0}, None)
+    ]
 
 
 def test_a_column_of_the_condition_is_not_dropped(admin: Connection, watch: Watch) -> None:
@@ -140,5 +142,5 @@ def test_the_trigger_is_touched_only_when_its_condition_changes(
 
 
 def test_another_word_is_refused(watch: Watch) -> None:
-    with pytest.raises(psycopg.Error, match="for_each.*neither row nor statement"):
+    with pytest.raises(psycopg.Error, match=r"for_each.*neither row nor statement"):
         watch("public.t", for_each="batch")

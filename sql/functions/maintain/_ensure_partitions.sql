@@ -16,9 +16,9 @@ begin
     from dreamlit._partitioned_tables() as t cross join generate_series(v_today - 1, v_today + 7, interval '1 day') as d(day)
   loop
     continue when to_regclass(format('dreamlit.%I', v_partition.name)) is not null;
-    execute format('create table dreamlit.%I (like dreamlit.%I including all) with (fillfactor = %s)', v_partition.name, v_partition.table_name,
-      -- A message is written twice, all else once: room for the second time on the same page spares its indexes and half of its WAL.
-      case v_partition.table_name when '_messages' then 50 else 100 end);
+    -- A message is written twice, all else once: room for the second time on the same page spares its indexes and half of its WAL.
+    execute format('create table dreamlit.%I (like dreamlit.%I including all)%s', v_partition.name, v_partition.table_name,
+      case when v_partition.table_name = '_messages' then ' with (fillfactor = 50)' else '' end);
     execute format('alter table dreamlit.%I attach partition dreamlit.%I for values from (%L) to (%L)', v_partition.table_name, v_partition.name,
       v_partition.day::text || ' 00:00+00', (v_partition.day + 1)::text || ' 00:00+00');
     v_count := v_count + 1;
