@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from benchmarks.extent import Extent
-from benchmarks.load import STATEMENT, table_to_outbox, table_to_sink, watch_orders
+from benchmarks.load import STATEMENT, outbox_to_sink, table_to_outbox, table_to_sink, watch_orders
 from benchmarks.peers.measure import Round, measurable, measure, missing
 from benchmarks.peers.process import Kind
 from benchmarks.place import Place
@@ -27,6 +27,7 @@ WAYS: dict[str, Callable[[Place, int], float]] = {
     "table to outbox, one worker, rows inserted one by one": (
         lambda place, events: table_to_outbox(place, events, statement=1)
     ),
+    "outbox to null sink, a sender alone": outbox_to_sink,
     "table to null sink, two workers and a sender": table_to_sink,
 }
 """The clock starts at the first insert; single rows wait already by then."""

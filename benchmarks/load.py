@@ -229,6 +229,28 @@ def table_to_sink(place: Place, events: int, *, workers: int = 2) -> float:
     return seconds
 
 
+def outbox_to_sink(place: Place, events: int) -> float:
+    """Seconds for one sender to claim, report as started, drop and report as sent what waits in the outbox."""
+    sender = NullSender(place)
+    try:
+        with (
+            place.connect() as connection,
+            place.connect(place.superuser_dsn) as watcher,
+            Workers(place) as crew,
+        ):
+            insert_orders(connection, events)
+            crew.work()
+            place.settle()
+            started = time.perf_counter()
+            _send_all(sender, events)
+            seconds = time.perf_counter() - started
+            await_settled(watcher, events)
+            empty_orders(watcher)
+    finally:
+        sender.close()
+    return seconds
+
+
 def _send_all(sender: NullSender, count: int) -> None:
     until = time.monotonic() + PATIENCE
     while sender.sent < count:

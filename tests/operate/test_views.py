@@ -121,6 +121,18 @@ def test_health_says_when_no_sender_is_there(reader: Connection) -> None:
     assert _health(reader, "sender")["state"] == "critical"
 
 
+def test_health_counts_a_long_queue_up_to_a_hundred_thousand(
+    superuser: Connection, reader: Connection
+) -> None:
+    superuser.execute(
+        "insert into pgmq.q_dreamlit_email_bulk (vt, message)"
+        " select now(), '{\"workflow_id\": 1}' from generate_series(1, 100001)"
+    )
+    found = _health(reader, "queue email bulk")
+    assert (found["number"], found["detail"]) == (100_000, "100000 or more waiting")
+    assert _health(reader, "queue email urgent")["detail"] == "0 waiting"
+
+
 def test_health_counts_what_waits(run: Run, reader: Connection) -> None:
     run(email(), slack(), users=3)
     assert _health(reader, "queue email urgent")["number"] == 3

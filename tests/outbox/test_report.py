@@ -603,3 +603,17 @@ def test_an_empty_report_is_fine(me: Sender) -> None:
 
 def test_a_report_about_no_message_of_ours_is_answered_with_lost(me: Sender) -> None:
     assert me.report({"message_id": 4711, "attempt": 1}, "sent") == "lost"
+
+
+def test_messages_of_other_days_are_not_looked_at(post: Post, me: Sender) -> None:
+    """Each day has a table of its own: claims and reports cost the same, however many days are kept."""
+    post(users=3)
+    with me.connection.transaction():
+        for claimed in me.claim(3):
+            me.deliver(claimed)
+        looked_at = column(
+            me.connection,
+            "select relname from pg_stat_xact_user_tables"
+            " where relname ~ '^_messages_\\d+$' and coalesce(seq_scan, 0) + coalesce(idx_scan, 0) > 0",
+        )
+    assert looked_at == [value(me.connection, "select to_char(now() at time zone 'UTC', '\"_messages_\"YYYYMMDD')")]
