@@ -170,17 +170,17 @@ class NullSender:
     """A sender without a transport: claims, reports the start, drops, reports sent."""
 
     def __init__(self, place: Place, name: str = "null") -> None:
-        self._connection = psycopg.connect(place.dsn(SENDER), autocommit=True)
+        self.connection = psycopg.connect(place.dsn(SENDER), autocommit=True)
         self._name = name
         self.sent = 0
 
     def close(self) -> None:
         """End its session."""
-        self._connection.close()
+        self.connection.close()
 
     def send(self) -> int:
         """One batch; returns how many messages it was."""
-        claimed = self._connection.execute(
+        claimed = self.connection.execute(
             "select message_id, attempt, content from dreamlit.claim('email', %s, 1000)", [self._name]
         ).fetchall()
         if claimed:
@@ -191,7 +191,7 @@ class NullSender:
 
     def _report(self, outcome: str, messages: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
         told = [{"message_id": row[0], "attempt": row[1], "outcome": outcome} for row in messages]
-        states = self._connection.execute(
+        states = self.connection.execute(
             "select message_id, state from dreamlit.report(%s, %s)", [self._name, Jsonb(told)]
         ).fetchall()
         going = {row[0] for row in states if row[1] in {"sending", "sent"}}

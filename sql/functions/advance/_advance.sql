@@ -24,7 +24,7 @@ begin
   )
   select
     array_agg(d.task_id order by d.task_id) filter (where d.state = 'due'),
-    array_agg(r.payload || coalesce(d.item, '{}') order by d.task_id) filter (where d.state = 'due'),
+    array_agg(case when d.item is null then r.payload else r.payload || d.item end order by d.task_id) filter (where d.state = 'due'),
     array_agg(d.task_id) filter (where d.state = 'waiting'),
     count(*), max(d.due_at)
   into v_task_ids, v_items, v_waited, v_count, v_last

@@ -32,20 +32,23 @@ begin
   ), taken as (
     delete from pgmq.q_dreamlit_events as q using chosen as c where q.msg_id = c.msg_id
     returning q.*
-  ), checked as materialized (
-    -- Read once a message: each look into a message of many events unpacks the whole of it.
-    select t.*, t.message ->> 'operation' as operation, v.workflow_id, v.version_id
+  ), opened_up as materialized (
+    -- Once a message: each look into a message of many events unpacks the whole of it.
+    select t.msg_id, t.enqueued_at, t.message ->> 'operation' as operation, t.message -> 'version' as version, t.message -> 'events' as events
     from taken as t
-    left join dreamlit._versions as v on to_jsonb(v.version_id) = t.message -> 'version'
-      and t.message ->> 'operation' in ('insert', 'update', 'delete', 'call')
+  ), checked as materialized (
+    select o.*, v.workflow_id, v.version_id
+    from opened_up as o
+    left join dreamlit._versions as v on to_jsonb(v.version_id) = o.version
+      and o.operation in ('insert', 'update', 'delete', 'call')
       and not exists (
-        select from jsonb_array_elements(case when jsonb_typeof(t.message -> 'events') = 'array' then t.message -> 'events' else '[null]' end) as e(value)
+        select from jsonb_array_elements(case when jsonb_typeof(o.events) = 'array' then o.events else '[null]' end) as e(value)
         where jsonb_typeof(e.value -> 'trigger') is distinct from 'object')
   ), strange as (  -- not put there by a trigger of ours: kept aside in the queue's archive
     insert into pgmq.a_dreamlit_events (msg_id, read_ct, enqueued_at, vt, message, headers)
     select t.msg_id, t.read_ct, t.enqueued_at, t.vt, t.message, t.headers
-    from checked as t
-    where t.version_id is null
+    from taken as t join checked as c on c.msg_id = t.msg_id
+    where c.version_id is null
     returning msg_id
   ), events as materialized (
     select
@@ -54,7 +57,7 @@ begin
       case when e.value ? 'key' then dreamlit._run_key(e.value ->> 'key') end as key,
       case when e.value ?| array['key', 'error'] then e.value - array['key', 'error'] else e.value end as payload, e.value -> 'error' as error, t.enqueued_at as occurred_at
     from checked as t
-    cross join lateral jsonb_array_elements(t.message -> 'events') with ordinality as e(value, n)
+    cross join lateral jsonb_array_elements(t.events) with ordinality as e(value, n)
     where t.version_id is not null
     order by t.msg_id, e.n
   ), first_steps as (
