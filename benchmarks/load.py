@@ -230,7 +230,7 @@ def table_to_sink(place: Place, events: int, *, workers: int = 2) -> float:
 
 
 def outbox_to_sink(place: Place, events: int) -> float:
-    """Seconds for one sender to claim, report as started, drop and report as sent what waits in the outbox."""
+    """Seconds for one sender to take what waits in the outbox: claimed, reported as started, as sent."""
     sender = NullSender(place)
     try:
         with (

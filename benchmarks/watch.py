@@ -72,7 +72,7 @@ class Arrivals(_Watcher):
 
     def look(self) -> None:
         """Take note of what is new."""
-        rows = self._connection.execute(self._LOOK, [list(self._known)]).fetchall()
+        rows = self._connection.execute(self._LOOK, [list(self._known)], prepare=False).fetchall()
         now = time.perf_counter()
         for message_id, number in sorted(rows):
             self._known.append(message_id)

@@ -240,6 +240,7 @@ set local check_function_bodies = off;
 \ir functions/advance/_retry_at.sql
 \ir functions/advance/_run_step.sql
 \ir functions/advance/_settle.sql
+\ir functions/advance/_take_due.sql
 \ir functions/advance/_trigger_items.sql
 \ir functions/advance/_try_step.sql
 \ir functions/advance/_work_unit.sql

@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 from tests.helpers import (
     Connection,
     add_users,
@@ -334,3 +335,34 @@ def test_publishing_while_workers_run_loses_no_event(
             working.result(timeout=30)
     assert value(superuser, "select count(*) from dreamlit.runs") == 45
     assert set(column(superuser, "select last_error from dreamlit._workers")) == {None}
+
+
+def test_a_plan_made_over_empty_tables_never_reads_them_whole(
+    run: Run, superuser: Connection, sender: Connection
+) -> None:
+    """Sessions keep their plans; what was empty when one was made holds a million rows an hour later."""
+    watched = "('_tasks', '_runs', 'q_dreamlit_events', 'q_dreamlit_email_urgent')"
+    read_whole = (
+        f"select relname::text from pg_stat_xact_user_tables where seq_scan > 0 and relname in {watched}"
+    )
+    run(email(), users=0)
+    superuser.execute(
+        "vacuum (analyze) dreamlit._tasks, dreamlit._runs, pgmq.q_dreamlit_events, pgmq.q_dreamlit_email_urgent"
+    )
+    for _ in range(6):
+        superuser.execute("call dreamlit.work(0)")
+        sender.execute("select dreamlit.claim('email', 'me', 10)")
+    add_users(superuser, 2000)  # more than what is planned at each call would read whole
+    for connection in (superuser, sender):  # what these views show begins with the last flush
+        connection.execute("select pg_stat_force_next_flush()")
+    with superuser.transaction():
+        superuser.execute("select dreamlit._launch_runs()")
+        superuser.execute("select dreamlit._advance(s.step_id) from unnest(dreamlit._due_steps()) as s(step_id)")
+        assert column(superuser, read_whole) == []
+    with sender.transaction():
+        claimed = rows(sender, "select * from dreamlit.claim('email', 'me', 10)")
+        for outcome in ("started", "sent"):
+            told = [{"message_id": row["message_id"], "attempt": 1, "outcome": outcome} for row in claimed]
+            sender.execute("select dreamlit.report('me', %s)", [Jsonb(told)])
+        assert column(sender, read_whole) == []
+    assert len(claimed) == 10

@@ -14,22 +14,7 @@ declare
   v_waited bigint[];
 begin
   select s.* into v_step from dreamlit._steps as s where s.step_id = p_step_id;
-  with due as materialized (
-    select t.task_id, t.run_id, t.item, t.state, t.due_at
-    from dreamlit._tasks as t
-    where t.step_id = p_step_id and t.due_at <= v_now and t.due_at >= dreamlit._moment(v_from)
-    order by t.due_at, t.task_id
-    limit v_limit
-    for update skip locked
-  )
-  select
-    array_agg(d.task_id order by d.task_id) filter (where d.state = 'due'),
-    array_agg(case when d.item is null then r.payload else r.payload || d.item end order by d.task_id) filter (where d.state = 'due'),
-    array_agg(d.task_id) filter (where d.state = 'waiting'),
-    count(*), max(d.due_at)
-  into v_task_ids, v_items, v_waited, v_count, v_last
-  from due as d join dreamlit._runs as r on r.run_id = d.run_id;
-
+  select d.* into v_task_ids, v_items, v_waited, v_count, v_last from dreamlit._take_due(p_step_id, v_from, v_limit) as d;
   if v_waited is not null and v_task_ids is not null then
     perform dreamlit._lock_runs(v_waited || v_task_ids);
   end if;

@@ -1,6 +1,6 @@
 -- What health calls critical, in the alert's words. A sender that was never there is not a sender that fell silent.
 create or replace function dreamlit._troubles() returns table (kind text, subject text, count bigint, message text)
-language sql stable set search_path = pg_catalog, pg_temp as $$
+language sql stable set search_path = pg_catalog, pg_temp set jit = off as $$
   select
     case when h.name like 'queue %' then 'queue' when h.name like 'channel %' then 'channel' when h.name = 'uncertain messages' then 'uncertain' else h.name end,
     h.name, coalesce(h.number, 0)::bigint, concat_ws(', ', h.detail, case when h.name like 'queue %' then format('the oldest for %s s', round(h.seconds)) end)

@@ -2,7 +2,7 @@
 -- there. In the order of msg_id; a late commit with a lower id is simply the next to be taken. Behind a crowd, which a full batch
 -- tells of, other workflows' events go along with it.
 create or replace function dreamlit._launch_runs(p_limit integer default 2000, p_msg_id bigint default null) returns integer
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off as $$
 declare
   v_now constant timestamptz := dreamlit._now();
   v_began_at constant timestamptz := clock_timestamp();

@@ -1,6 +1,6 @@
 -- Asked every few seconds: what has ended is counted for the last hour only, over the BRIN indexes of today's partitions.
 create or replace function dreamlit.metrics() returns table (name text, labels jsonb, value double precision)
-language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp set jit = off as $$
   with health as materialized (select h.* from dreamlit.health as h)
   select 'queue_depth', jsonb_build_object('queue', substr(h.name, 7)), h.number::double precision from health as h where h.name like 'queue %'
   union all
