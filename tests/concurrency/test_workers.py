@@ -357,7 +357,9 @@ def test_a_plan_made_over_empty_tables_never_reads_them_whole(
         connection.execute("select pg_stat_force_next_flush()")
     with superuser.transaction():
         superuser.execute("select dreamlit._launch_runs()")
-        superuser.execute("select dreamlit._advance(s.step_id) from unnest(dreamlit._due_steps()) as s(step_id)")
+        superuser.execute(
+            "select dreamlit._advance(s.step_id) from unnest(dreamlit._due_steps()) as s(step_id)"
+        )
         assert column(superuser, read_whole) == []
     with sender.transaction():
         claimed = rows(sender, "select * from dreamlit.claim('email', 'me', 10)")

@@ -616,4 +616,6 @@ def test_messages_of_other_days_are_not_looked_at(post: Post, me: Sender) -> Non
             "select relname from pg_stat_xact_user_tables"
             " where relname ~ '^_messages_\\d+$' and coalesce(seq_scan, 0) + coalesce(idx_scan, 0) > 0",
         )
-    assert looked_at == [value(me.connection, "select to_char(now() at time zone 'UTC', '\"_messages_\"YYYYMMDD')")]
+    assert looked_at == [
+        value(me.connection, "select to_char(now() at time zone 'UTC', '\"_messages_\"YYYYMMDD')")
+    ]
