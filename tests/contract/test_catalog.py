@@ -414,7 +414,7 @@ PGSPOT_EXCEPTIONS = {
     "PS005: Function without explicit search_path: dreamlit._mark": UNQUALIFIED,
     "PS005: Function without explicit search_path: dreamlit._setting_defaults": UNQUALIFIED,
     "PS001: Unqualified operator: '/' in CAST(p_mark": UNQUALIFIED,
-    "PS001: Unqualified operator: '*' in": UNQUALIFIED,
+    "PS001: Unqualified operator: '*' in EXTRACT(EPOCH FROM p_moment": UNQUALIFIED,
     "PS001: Unqualified operator: '=' in p_outcome": UNQUALIFIED,
     "PS001: Unqualified operator: '=' in p_fault": UNQUALIFIED,
     "PS001: Unqualified operator: '=' in p_when_uncertain": UNQUALIFIED,

@@ -1,5 +1,6 @@
--- 20 ms while there is traffic, 100 ms after some ten idle seconds, 250 ms after twenty more. Of several workers that have nothing to do one looks that often;
--- the others stand by, for as long as that one shows itself: one that is held up by a long query does not.
+-- 20 ms while there is traffic, 100 ms after some ten idle seconds, 250 ms after twenty more. Of several workers that have nothing
+-- to do one looks that often; the others stand by, for as long as that one shows itself: one that is held up by a long query does
+-- not.
 create or replace function dreamlit._nap(p_worker text, p_idle integer) returns double precision
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
