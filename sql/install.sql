@@ -61,6 +61,7 @@ set local check_function_bodies = off;
 \ir functions/maintain/_do_chore.sql
 \ir functions/maintain/_drop_old_partition.sql
 \ir functions/maintain/_ensure_partitions.sql
+\ir functions/maintain/_has_open_messages.sql
 \ir functions/maintain/_housekeep.sql
 \ir functions/maintain/_kept_for.sql
 \ir functions/maintain/_low_mark.sql
@@ -215,11 +216,13 @@ set local check_function_bodies = off;
 \ir functions/capture/_when_sql.sql
 
 \ir functions/launch/_check_payload.sql
+\ir functions/launch/_choose_events.sql
 \ir functions/launch/_due_at.sql
 \ir functions/launch/_events_in.sql
 \ir functions/launch/_launch_event.sql
 \ir functions/launch/_launch_runs.sql
 \ir functions/launch/_look_ahead.sql
+\ir functions/launch/_run_first_steps.sql
 \ir functions/launch/_run_key.sql
 \ir functions/launch/start.sql
 

@@ -170,6 +170,21 @@ def test_a_worker_killed_in_the_middle_of_its_batch_loses_nothing(
     _all_there(superuser, 50)
 
 
+def test_a_worker_killed_between_a_run_and_its_message_loses_nothing(
+    run: Run, connect: Connect, superuser: Connection
+) -> None:
+    run(email(), users=50, passes=0)
+    victim = connect("superuser", autocommit=False)
+    victim.execute("select dreamlit._launch_runs(p_at_once => true)")
+    pid = victim.info.backend_pid
+    superuser.execute("select pg_terminate_backend(%s)", [pid])
+    wait_until(lambda: value(superuser, "select count(*) from pg_stat_activity where pid = %s", pid) == 0)
+    assert value(superuser, "select count(*) from dreamlit.runs") == 0
+    work(superuser)
+    assert value(superuser, "select count(distinct run_id) from dreamlit.messages") == 50
+    assert value(superuser, "select count(*) from dreamlit.messages") == 50
+
+
 def test_a_worker_killed_in_its_loop_loses_nothing(run: Run, connect: Connect, superuser: Connection) -> None:
     run(*STEPS, users=0)
     superuser.execute("select dreamlit.set_setting('batch', '20')")

@@ -386,6 +386,7 @@ DYNAMIC_SQL = {
     "_run_ddl": PUBLISHERS,
     "with_workflows_detached": "runs its caller's migration as the caller",
     "_drop_pinning": "%s is a regprocedure",
+    "_has_open_messages": "%I is one of our own queues",
     "_run_soon": PUBLISHERS,
     "_drop_compiled": NAMED,
 }

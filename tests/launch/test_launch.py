@@ -8,7 +8,6 @@ from tests.helpers import (
     add_user,
     add_users,
     column,
-    create_users,
     email,
     publish,
     rows,
@@ -16,11 +15,6 @@ from tests.helpers import (
     work,
     workflow,
 )
-
-
-@pytest.fixture(autouse=True)
-def _users(admin: Connection) -> None:
-    create_users(admin)
 
 
 def _launch(superuser: Connection, limit: int = 2000) -> int:

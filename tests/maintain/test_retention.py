@@ -10,7 +10,18 @@ import pytest
 from psycopg.types.json import Jsonb
 from tests.advance.conftest import Run, run
 from tests.conftest import Connect
-from tests.helpers import Connection, column, email, rows, shift_clock, value, wait_for_lock, wait_until, work
+from tests.helpers import (
+    Connection,
+    add_user,
+    column,
+    email,
+    rows,
+    shift_clock,
+    value,
+    wait_for_lock,
+    wait_until,
+    work,
+)
 from tests.outbox.conftest import Sender, me
 
 __all__ = ["Run", "me", "run"]
@@ -115,13 +126,15 @@ def test_one_call_drops_one_partition(admin: Connection, superuser: Connection) 
     assert {table: _days(superuser, table) for table in KINDS} == before
 
 
-@pytest.mark.parametrize("state", ["queued", "held", "uncertain"])
+@pytest.mark.parametrize("state", ["queued", "sending", "held", "uncertain"])
 def test_a_day_of_messages_with_an_open_one_stays(
     run: Run, admin: Connection, me: Sender, superuser: Connection, drop: Drop, state: str
 ) -> None:
     run({**email(), "when_uncertain": "hold"})
     if state == "held":
         admin.execute("select dreamlit.set_sandbox('hello', true)")
+    if state == "sending":
+        me.report(me.claim()[0], "started")
     if state == "uncertain":
         me.deliver(me.claim()[0], "failed", fault="unknown")
     keep(admin, "keep_history", "1 day")
@@ -129,6 +142,27 @@ def test_a_day_of_messages_with_an_open_one_stays(
     assert "_run_history" in drop()
     assert _day(superuser) in _days(superuser, "_messages")
     assert column(superuser, "select state from dreamlit.messages") == [state]
+
+
+def test_another_days_open_message_keeps_no_day(
+    run: Run, app: Connection, admin: Connection, me: Sender, superuser: Connection, drop: Drop
+) -> None:
+    run(email())
+    me.deliver(me.claim()[0])
+    old = _day(superuser)
+    keep(admin, "keep_messages", "1 day")
+    shift_clock(superuser, "10 days")
+    superuser.execute("select dreamlit._ensure_partitions()")
+    add_user(app, "late")
+    work(superuser)
+    # One who began earlier and committed later: an id of today among those of the old day.
+    superuser.execute(
+        "with gone as (delete from pgmq.q_dreamlit_email_urgent returning *)"
+        " insert into pgmq.q_dreamlit_email_urgent (msg_id, vt, message) overriding system value"
+        " select (select min(message_id) from dreamlit.messages), g.vt, g.message from gone as g"
+    )
+    drop()
+    assert old not in _days(superuser, "_messages")
 
 
 def test_it_goes_when_the_message_is_settled(

@@ -1,36 +1,22 @@
 -- Takes events off the queue and starts their runs, in one statement: the event is gone from the queue exactly when its run is
--- there. In the order of msg_id; a late commit with a lower id is simply the next to be taken. Behind a crowd, which a full batch
--- tells of, other workflows' events go along with it.
-create or replace function dreamlit._launch_runs(p_limit integer default 2000, p_msg_id bigint default null) returns integer
-language plpgsql security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off as $$
+-- there. With p_at_once, first steps that only render are run in the same transaction: their tasks are never due, so nobody has to
+-- find, lock and mark them.
+create or replace function dreamlit._launch_runs(p_limit integer default 2000, p_msg_id bigint default null, p_at_once boolean default false) returns integer
+language plpgsql security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
 declare
   v_now constant timestamptz := dreamlit._now();
-  v_began_at constant timestamptz := clock_timestamp();
-  v_from constant bigint := case when p_msg_id is null then dreamlit._low_mark('events') end;
-  v_ahead constant bigint[] := case when p_msg_id is null and current_setting('dreamlit.crowded', true) = 'on' then dreamlit._look_ahead(v_from, p_limit) end;
+  v_at_once constant boolean := p_at_once and dreamlit._renderer() = 'database';
+  v_chosen constant bigint[] := case when p_msg_id is null then dreamlit._choose_events(p_limit) else array[p_msg_id] end;
   v_count integer;
-  v_first integer;
-  v_last bigint;
+  v_task_ids bigint[];
+  v_step_ids bigint[];
+  v_items jsonb[];
 begin
-  if p_msg_id is null and not exists (select from pgmq.q_dreamlit_events as q where q.msg_id >= coalesce(v_from, 0)) then
-    perform dreamlit._set_low_mark('events', v_from, null, true, v_began_at);
+  if v_chosen is null then
     return 0;
   end if;
-  with first as materialized (
-    select q.msg_id, least(dreamlit._events_in(q.headers), p_limit) as events
-    from pgmq.q_dreamlit_events as q
-    where q.msg_id between coalesce(p_msg_id, v_from, 0) and coalesce(p_msg_id, 9223372036854775807)
-    order by q.msg_id limit p_limit
-    for update skip locked
-  ), in_turn as materialized (
-    select f.msg_id from (select f.msg_id, sum(f.events) over (order by f.msg_id) - f.events as before from first as f) as f
-    where f.before < p_limit
-  ), ahead as materialized (
-    select q.msg_id from pgmq.q_dreamlit_events as q where q.msg_id = any (v_ahead) order by q.msg_id for update skip locked
-  ), chosen as (
-    select i.msg_id from in_turn as i union select a.msg_id from ahead as a
-  ), taken as (
-    delete from pgmq.q_dreamlit_events as q using chosen as c where q.msg_id = c.msg_id
+  with taken as (
+    delete from pgmq.q_dreamlit_events as q where q.msg_id = any (v_chosen)
     returning q.*
   ), opened_up as materialized (
     -- Once a message: each look into a message of many events unpacks the whole of it.
@@ -62,11 +48,18 @@ begin
     order by t.msg_id, e.n
   ), first_steps as (
     select root.version_id, failed.failed, s.step_id, dreamlit._due_at(s, v_now) as due_at,
+      v_at_once and s.kind in ('email', 'slack') and s.if_function is null and v.compiled and w.state <> 'paused'
+        and b.events <= 1.2 * p_limit  -- the last message may bring more than asked for
+        -- Who came before goes first: those that waited while the workflow was paused, say.
+        and not exists (select from dreamlit._tasks as t where t.step_id = s.step_id and t.due_at <= v_now) as at_once,
       count(*) over (partition by root.version_id, failed.failed)::integer as tasks
-    from dreamlit._steps as root
+    from (select e.version_id, count(*) as events from events as e group by e.version_id) as b
+    join dreamlit._versions as v on v.version_id = b.version_id
+    join dreamlit._workflows as w on w.workflow_id = v.workflow_id
+    join dreamlit._steps as root on root.version_id = b.version_id and root.position = 0
     cross join (values (true), (false)) as failed(failed)
-    join dreamlit._steps as s on case when failed.failed then s.step_id = root.step_id else s.parent_step_id = root.step_id end
-    where root.position = 0 and root.version_id in (select e.version_id from events as e)
+    join dreamlit._steps as s on s.version_id = b.version_id
+      and case when failed.failed then s.step_id = root.step_id else s.parent_step_id = root.step_id end
   ), starting as (
     select e.*, f.tasks
     from events as e
@@ -91,23 +84,25 @@ begin
     select * from keyed union all select * from keyless
   ), opened as (
     insert into dreamlit._tasks (run_id, step_id, state, due_at, started_at)
-    select c.run_id, f.step_id, case when f.due_at > v_now then 'waiting' else 'due' end, f.due_at, v_now
+    select c.run_id, f.step_id, case when f.due_at > v_now then 'waiting' else 'due' end, case when not f.at_once then f.due_at end, v_now
     from created as c join first_steps as f on f.version_id = c.version_id and f.failed = c.failed
+    returning task_id, run_id, step_id, due_at
+  ), at_once as (
+    select o.task_id, o.step_id, e.payload from opened as o join events as e on e.run_id = o.run_id where o.due_at is null
   ), ignored as (
     insert into dreamlit._ignored_events (event_id, workflow_id, version_id, operation, payload, key, occurred_at, reason, ignored_at)
     select e.event_id, e.workflow_id, e.version_id, e.operation, e.payload, e.key, e.occurred_at, 'a run with this key was open', v_now
     from events as e
     where e.key is not null and not exists (select from keyed as k where k.event_id = e.event_id)
   )
-  select (select count(*) from events) + (select count(*) from strange), coalesce((select sum(f.events) from first as f), 0), (select max(i.msg_id) from in_turn as i)
-  into v_count, v_first, v_last;
-  if p_msg_id is null then
-    perform dreamlit._set_low_mark('events', v_from, v_last + 1, v_first < p_limit, v_began_at);
-    perform set_config('dreamlit.crowded', case when v_first < p_limit then 'off' else 'on' end, false);
-  end if;
+  select (select count(*) from events) + (select count(*) from strange), a.*
+  into v_count, v_task_ids, v_step_ids, v_items
+  from (select array_agg(a.task_id), array_agg(a.step_id), array_agg(a.payload) from at_once as a) as a;
+  perform dreamlit._run_first_steps(v_task_ids, v_step_ids, v_items);
   return v_count;
 end;
 $$;
-comment on function dreamlit._launch_runs(integer, bigint) is
-  'Starts the runs of about p_limit waiting events, twice as many where some overtake, (or of the one queue message p_msg_id) and returns how many events it took. '
-  'An event whose key has an open run is logged as ignored.';
+comment on function dreamlit._launch_runs(integer, bigint, boolean) is
+  'Starts the runs of about p_limit waiting events, twice as many where some overtake, or of the one queue message p_msg_id, and returns how many events it took. '
+  'An event whose key has an open run is logged as ignored. p_at_once also runs first steps that are messages without a condition, '
+  'where the database renders, the workflow is not paused and no earlier task of the step is due.';

@@ -5,7 +5,6 @@ create or replace function dreamlit._drop_old_partition() returns text
 language plpgsql security definer set search_path = pg_catalog, pg_temp set lock_timeout = '100ms' as $$
 declare
   v_partition record;
-  v_open boolean := false;
   v_busy text[] := '{}';
 begin
   for v_partition in
@@ -19,10 +18,7 @@ begin
   loop
     continue when v_partition.table_name = any (v_busy);
     begin
-      if v_partition.table_name = '_messages' then
-        execute format('select exists (select from dreamlit.%I as m where m.state in (''queued'', ''uncertain'', ''held''))', v_partition.relname) into v_open;
-        continue when v_open;
-      end if;
+      continue when v_partition.table_name = '_messages' and dreamlit._has_open_messages(v_partition.relname::text);
       execute format('drop table dreamlit.%I', v_partition.relname);
       return v_partition.relname::text;
     exception when lock_not_available then
