@@ -619,3 +619,26 @@ def test_messages_of_other_days_are_not_looked_at(post: Post, me: Sender) -> Non
     assert looked_at == [
         value(me.connection, "select to_char(now() at time zone 'UTC', '\"_messages_\"YYYYMMDD')")
     ]
+
+
+def test_a_report_reads_its_own_messages_and_not_the_days(
+    post: Post, me: Sender, superuser: Connection
+) -> None:
+    """Plans are kept from when there were few, and BRIN gives back whatever autovacuum has not seen yet."""
+    fetched = (
+        "select coalesce(sum(seq_tup_read + idx_tup_fetch), 0)::integer from pg_stat_xact_user_tables"
+        " where relname ~ '^_messages_\\d+$'"
+    )
+    post(users=20)
+    superuser.execute("vacuum (analyze)")
+    for _ in range(8):  # a plan is generic from the sixth call on
+        for claimed in me.claim(1):
+            me.deliver(claimed)
+    post(users=4000)
+    with me.connection.transaction():
+        claimed = me.claim(300)
+        me.report_all(claimed, "started")
+        me.report_all(claimed, "sent")
+        looked_at = value(me.connection, fetched)
+    assert len(claimed) == 300
+    assert looked_at <= 10 * len(claimed)

@@ -1,7 +1,7 @@
 -- One look at the index for each step of a compiled version; a step with due tasks is taken whether it has one or a million. Low
 -- marks are asked for only where this session has one: a worker looks ten times a second, at every step.
 create or replace function dreamlit._due_steps() returns bigint[]
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off as $$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
 begin
   return (
     select coalesce(array_agg(s.step_id order by s.step_id), '{}')

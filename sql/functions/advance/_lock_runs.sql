@@ -2,7 +2,7 @@
 -- else lock runs in any order. Lock order: tasks (the caller holds them), then runs by id. Their ids come first, for the planner
 -- would join: all open runs are read for that, with the dead rows among them.
 create or replace function dreamlit._lock_runs(p_task_ids bigint[]) returns void
-language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off as $$
+language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
 declare
   v_run_ids constant bigint[] := array(select distinct t.run_id from dreamlit._tasks as t where t.task_id = any (p_task_ids));
 begin

@@ -5,7 +5,7 @@ create or replace function dreamlit._settle(
   p_task_ids bigint[], p_state text, p_errors jsonb[] default null, p_open_children boolean default true,
   p_opened_runs bigint[] default null, p_opened_counts integer[] default null)
 returns void
-language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off as $$
+language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
 declare
   v_now constant timestamptz := dreamlit._now();
   v_cancelling bigint[];

@@ -2,7 +2,7 @@
 create or replace function dreamlit._take_due(
   p_step_id bigint, p_from bigint, p_limit integer,
   out task_ids bigint[], out items jsonb[], out waited bigint[], out count integer, out last timestamptz)
-language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off as $$
+language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
 begin
   with due as materialized (
     select t.task_id, t.run_id, t.item, t.state, t.due_at

@@ -3,7 +3,7 @@
 create or replace function dreamlit._work_unit(p_step_id bigint) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-  return case when p_step_id is null then dreamlit._launch_runs() else dreamlit._advance(p_step_id) end;
+  return case when p_step_id is null then dreamlit._launch_runs(2 * (dreamlit._setting('batch'))::integer, p_at_once => true) else dreamlit._advance(p_step_id) end;
 exception when others then
   raise warning 'dreamlit worker: % (%)', sqlerrm, sqlstate using hint = 'the batch is tried again';
   update dreamlit._workers as w set last_error = jsonb_build_object('sqlstate', sqlstate, 'message', sqlerrm, 'step_id', p_step_id), last_error_at = clock_timestamp()

@@ -28,7 +28,7 @@ begin
     v_turn := -1;
   else
     v_turn := 0;
-    v_moved := dreamlit._launch_runs();
+    v_moved := dreamlit._launch_runs(2 * (dreamlit._setting('batch'))::integer, p_at_once => true);
   end if;
   perform set_config('dreamlit.ticked_step', v_turn::text, false);
   return query select v_moved,

@@ -1,7 +1,7 @@
 -- 500 rows a queue message: large enough to share the row's cost, small enough for the worker to take a few at a time.
 -- The aggregate sorts (enable_hashagg is off in the trigger), so a statement of any size streams chunk by chunk; one of a single
--- chunk, which most are, needs neither sort nor cursor. An event is aggregated as a row: jsonb is then built in one pass, not
--- three.
+-- chunk, which most are, needs neither sort nor cursor. Events are aggregated as an array of rows, of which jsonb is made in one
+-- pass: jsonb_agg makes that of each row first, and then reads it again.
 create or replace function dreamlit._statement_queries(p_operation text, p_event text, p_capture jsonb, p_names text[], p_table regclass, p_numbers integer[])
 returns table (small text, fast text, safe text, chunk integer)
 language sql stable set search_path = pg_catalog, pg_temp as $$
@@ -30,8 +30,8 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   cross join lateral (values (
     's.trigger_row as trigger' || case when p_capture -> 'old_columns' <> '[]' then ', ' || r.old_row || ' as old' else '' end
       || coalesce(', ' || replace(p_capture ->> 'key', '%', '%%') || '(' || r.arguments || ') as key', ''),
-    'pg_catalog.jsonb_agg(dreamlit_event) filter (where '
-      || coalesce(replace(p_capture ->> 'when', '%', '%%') || '(' || r.arguments || ')', 'true') || ')')) as e(columns, aggregate);
+    'pg_catalog.to_jsonb(pg_catalog.array_agg(dreamlit_event) filter (where '
+      || coalesce(replace(p_capture ->> 'when', '%', '%%') || '(' || r.arguments || ')', 'true') || '))')) as e(columns, aggregate);
 $$;
 comment on function dreamlit._statement_queries(text, text, jsonb, text[], regclass, integer[]) is
   'Returns the queries over a transition table: a statement of one chunk of rows, one in chunks, and row by row under guard.';

@@ -3,7 +3,7 @@ language sql immutable as $$
   values
     ('renderer', '"sender"'::pg_catalog.jsonb, 'who renders templates: database (plpython3u) or sender; the installer sets it'),
     ('lease', '"60 seconds"', 'how long a sender may hold a claimed message; an interrupted delivery is noticed after this'),
-    ('batch', '1000', 'tasks that one step may advance in one transaction'),
+    ('batch', '1000', 'tasks of a step that one transaction advances; it starts runs of twice as many events'),
     ('slack_pace', '"1 second"', 'how long the next message to a Slack channel waits after one; 0 seconds for no pace'),
     ('keep_history', '"90 days"', 'how long what is over stays, unless one of the following says otherwise'),
     ('keep_runs', 'null', 'how long finished runs stay'),

@@ -5,7 +5,7 @@
 create or replace function dreamlit._claim_messages(
   p_queue text, p_quantity integer, p_lease interval, p_sender text,
   out claimed dreamlit._claimed[], out cancelled bigint[], out suppressed bigint[], out reasons text[], out expired jsonb)
-language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off as $$
+language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
 declare
   v_leased dreamlit._claimed[] := dreamlit._lease(p_queue, p_quantity, p_lease, p_sender);
   v_first timestamptz;
@@ -34,8 +34,10 @@ begin
       case when m.channel = 'email' and v_hours is not null then case when m.content ? 'topic' then
         dreamlit._quiet_until(v_hours, m.content ->> 'timezone', dreamlit._now()) end end as quiet_until
     from unnest(v_leased) as l
-    join dreamlit._messages as m on m.message_id = l.message_id and m.created_at = (l.content ->> 'created_at')::timestamptz
-      and m.created_at between v_first and v_last
+    cross join lateral (  -- one look at a key for each, never a day's messages at once
+      select m.* from dreamlit._messages as m
+      where m.message_id = l.message_id and m.created_at = (l.content ->> 'created_at')::timestamptz and m.created_at between v_first and v_last
+      limit 1) as m
     left join dreamlit._runs as r on r.run_id = m.run_id
   ), decided as materialized (
     select k.*, case when k.cancelled then 'cancelled' when coalesce(k.suppressed, k.objection) is not null then 'suppressed'

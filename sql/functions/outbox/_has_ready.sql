@@ -1,6 +1,6 @@
 -- Static, so planned once a session: the statement that leases is planned at each call, and most looks find nothing.
 create or replace function dreamlit._has_ready(p_queue text, p_from bigint) returns boolean
-language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off as $$
+language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
 begin
   case p_queue
     when 'dreamlit_email_alert' then return exists (select from pgmq.q_dreamlit_email_alert as q where q.vt <= dreamlit._now() and q.vt >= dreamlit._moment(p_from));

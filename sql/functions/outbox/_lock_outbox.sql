@@ -2,7 +2,7 @@
 -- session: one that was made while a queue was empty would read all of it later, hence no sequential scans, here and in the like.
 create or replace function dreamlit._lock_outbox(p_message_ids bigint[])
 returns table (message_id bigint, queue text, read_ct integer, message jsonb, headers jsonb)
-language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off as $$
+language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
 begin
   return query
   with email_alert as (

@@ -16,7 +16,10 @@ begin
         set vt = dreamlit._now() + $2, headers = jsonb_strip_nulls(jsonb_build_object(
           'sender', r.sender, 'started_at', dreamlit._now(), 'idempotent', case when r.idempotent then r.provider end))
         from unnest($1) as r
-        join dreamlit._messages as m on m.message_id = r.message_id and m.created_at = r.created_at and m.created_at between $4 and $5
+        cross join lateral (
+          select m.* from dreamlit._messages as m
+          where m.message_id = r.message_id and m.created_at = r.created_at and m.created_at between $4 and $5
+          limit 1) as m
         left join dreamlit._workflows as w on w.workflow_id = m.workflow_id
         left join dreamlit._runs as n on n.run_id = m.run_id
         where q.msg_id = r.message_id and q.read_ct = r.attempt and r.queue = $3

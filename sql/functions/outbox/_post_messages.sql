@@ -2,7 +2,7 @@
 -- message's id, so one number finds it everywhere. In the sandbox they are held instead of queued. All but the queue's
 -- name is static, so the plan of it is kept for the session.
 create or replace function dreamlit._post_messages(p_step dreamlit._steps, p_task_ids bigint[], p_rendered jsonb) returns void
-language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off as $$
+language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
 declare
   v_failed bigint[];
   v_errors jsonb[];

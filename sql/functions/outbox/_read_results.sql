@@ -1,6 +1,6 @@
 -- The messages' days are bounded by what their outbox rows say, so that other days are not looked at, however many are kept.
 create or replace function dreamlit._read_results(p_sender text, p_results jsonb) returns dreamlit._result[]
-language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off as $$
+language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
 declare
   v_read dreamlit._result[];
 begin

@@ -1,6 +1,6 @@
 -- A task ends with its last message: failed if one failed, else done; what nobody wanted sent counts as done.
 create or replace function dreamlit._settle_messages(p_results dreamlit._result[]) returns void
-language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off as $$
+language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
 declare
   v_done bigint[];
   v_failed bigint[];
