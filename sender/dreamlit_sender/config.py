@@ -97,7 +97,7 @@ class Config:
     """All that the sender needs to know. Times are in seconds; `lease` None leaves it to the database.
 
     `concurrency` deliveries at once and `rate` messages a second (None: as many as it can) are those of a
-    channel, for all databases together.
+    channel, for all databases together. A claim takes `chunk` messages, or two batches if that is more.
 
     E-mail goes by `provider` if there is one, else by `smtp`, and by `fallback` while that is out.
     `serve` is where this process listens for HTTP, `fetch_private` lets attachments come

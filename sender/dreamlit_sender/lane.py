@@ -77,6 +77,7 @@ class Lane:
         self._channel = channel
         self._database = database
         self._transport = transport
+        self._batches = transport if isinstance(transport, BatchTransport) else None
         self._options = options
         self._slots = slots or Slots(options.concurrency, batch=batch_of(transport))
         self._share = self._slots.join(self._depart, weight=weight)
@@ -153,7 +154,7 @@ class Lane:
         return provider
 
     def _started(self, item: Claimed) -> Result:
-        keyed = isinstance(self._transport, BatchTransport) and self._transport.idempotent
+        keyed = self._batches is not None and self._batches.idempotent
         return results.started(item, idempotent_with=self._provider() if keyed else None)
 
     def _has_room(self) -> bool:
@@ -163,7 +164,8 @@ class Lane:
     async def _claim(self, session: Session) -> None:
         self._changed.clear()
         self._dry_until = math.inf  # until then; a wake that comes while we ask says that there may be more
-        fresh = await session.claim(self._channel, self._options.chunk, self._provider())
+        quantity = max(self._options.chunk, 2 * self._slots.wave(self._share))
+        fresh = await session.claim(self._channel, quantity, self._provider())
         await self._look_up_links(session, fresh)
         flying = chain.from_iterable(self._flying.values())
         here = {item.message_id for item in (*self._claimed, *self._ready, *flying)}
@@ -308,8 +310,8 @@ class Lane:
         transport = self._transport
         try:
             async with asyncio.timeout(limit):
-                if isinstance(transport, BatchTransport) and len(messages) > 1:
-                    await transport.deliver_many(messages)
+                if self._batches is not None and len(messages) > 1:
+                    await self._batches.deliver_many(messages)
                 else:
                     for message in messages:
                         message.handover.outcome = await transport.deliver(message)

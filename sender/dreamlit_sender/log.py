@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 import time
 from contextvars import ContextVar
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dreamlit_sender.secret import Redactor
 
+_PLAIN = re.compile(r'[^\s"=]+')
 LOGGER = logging.getLogger("dreamlit.sender")
 DATABASE: ContextVar[str | None] = ContextVar("DATABASE", default=None)
 """The database that the code at hand works for, where a sender serves several; every line names it."""
@@ -81,7 +83,7 @@ def _flat(text: str) -> str:
 
 def _word(value: object) -> str:
     text = str(value)
-    plain = text != "" and not any(char.isspace() or char in '"=' or not char.isprintable() for char in text)
+    plain = _PLAIN.fullmatch(text) and text.isprintable()
     return text if plain else json.dumps(text, ensure_ascii=False)
 
 

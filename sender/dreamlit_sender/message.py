@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import EmailPolicy
 from email.utils import format_datetime, getaddresses
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import idna
@@ -17,16 +18,17 @@ from inscriptis.model.config import ParserConfig
 
 from dreamlit_sender.attachments import Attachment, AttachmentError, read_attachments
 from dreamlit_sender.calendar import CalendarError, icalendar, method_of
+from dreamlit_sender.headers import POLICY, POLICY_UTF8, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-_LINE = 78
 _PLAIN = ParserConfig(display_links=True, display_images=False)
 _LAYOUT_TABLE = 'role="presentation"'
 _EMPTY_LINES = re.compile(r"\n{3,}")
 _NAME = re.compile(r"[!-9;-~]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_PLAIN_MAILBOX = re.compile(r"[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*@[A-Za-z0-9.-]+")
 _LOCAL_FORBIDDEN = re.compile(r'[\s()<>\[\]:;@\\,"\x00-\x1f\x7f]')
 # The sender writes these itself: a second one, or another value, would change what the message is.
 _RESERVED = frozenset(
@@ -96,37 +98,6 @@ class Mail:
     copies: tuple[str, ...]
     message_id: str
     needs_utf8: bool
-
-
-class _Policy(EmailPolicy):
-    """The SMTP policy, but words of an ASCII header are never torn or encoded.
-
-    The library turns a word longer than a line (the URL of List-Unsubscribe) into encoded words, which no
-    mail program reads there.
-    """
-
-    def fold_binary(self, name: str, value: Any) -> bytes:
-        text = str(value)
-        if text.isascii() and name.lower() not in ("from", "to", "cc", "reply-to", "content-type"):
-            return _fold_ascii(name, text)
-        return super().fold_binary(name, value)
-
-
-# 7 bit throughout, so that the same bytes suit every server; line breaks as SMTP wants them.
-_POLICY = _Policy(linesep="\r\n", cte_type="7bit")
-_POLICY_UTF8 = _POLICY.clone(utf8=True)
-
-
-def _fold_ascii(name: str, text: str) -> bytes:
-    lines = [f"{name}:"]
-    for word in re.findall(r"\s*\S+", text):
-        piece = word if word[0].isspace() or len(lines[-1]) > len(name) + 1 else f" {word}"
-        starts_line = piece[0].isspace() and len(lines[-1]) > len(name) + 1
-        if starts_line and len(lines[-1]) + len(piece) > _LINE:
-            lines.append(piece)
-        else:
-            lines[-1] += piece
-    return ("\r\n".join(lines) + "\r\n").encode("ascii")
 
 
 def build_mail(
@@ -204,13 +175,15 @@ def _calendar(
 
 def mail_of(parts: Parts, *, now: datetime | None = None) -> Mail:
     """Return the parts as a mail."""
-    mail = EmailMessage(policy=_POLICY_UTF8 if parts.needs_utf8 else _POLICY)
-    mail["From"] = parts.sender
-    mail["To"] = parts.to
-    if parts.cc:
-        mail["Cc"] = parts.cc
-    if parts.reply_to:
-        mail["Reply-To"] = parts.reply_to
+    mail = EmailMessage(policy=POLICY_UTF8 if parts.needs_utf8 else POLICY)
+    for name, addresses in (
+        ("From", (parts.sender,)),
+        ("To", parts.to),
+        ("Cc", parts.cc),
+        ("Reply-To", parts.reply_to),
+    ):
+        if addresses:
+            mail[name] = listed(addresses, utf8=parts.needs_utf8)
     mail["Subject"] = parts.subject
     mail["Date"] = format_datetime(now or datetime.now(UTC))
     mail["Message-ID"] = parts.identifier
@@ -220,6 +193,7 @@ def mail_of(parts: Parts, *, now: datetime | None = None) -> Mail:
     if parts.html is not None:
         mail.add_alternative(parts.html, subtype="html")
     _attach(mail, parts)
+    _part_by_chance(mail)
     envelope_to = _envelope(parts.to)
     return Mail(
         data=mail.as_bytes(),
@@ -248,6 +222,13 @@ def _attach(mail: EmailMessage, parts: Parts) -> None:
             mail.add_attachment(one.data, main, sub, filename=one.name)
 
 
+def _part_by_chance(mail: EmailMessage) -> None:
+    """Give each multipart a boundary that no text can know; the library would look for one, part by part."""
+    for part in mail.walk():
+        if part.is_multipart():
+            part.set_boundary(f"=_{secrets.token_hex(12)}")
+
+
 class NoSenderError(ValueError):
     """Neither the content nor the configuration names a usable From: ours to mend."""
 
@@ -268,8 +249,14 @@ def parse_address(field: str, text: Any) -> Address:
     """Return the one address in `Name <a@b>` or `a@b`, its domain in ASCII. Raises UnfitContentError."""
     if not isinstance(text, str):
         raise UnfitContentError("address", f"{field}: an address must be a string")
+    return _parsed(field, text)
+
+
+@lru_cache(maxsize=1024)  # a sender writes from one address, and often to the same people
+def _parsed(field: str, text: str) -> Address:
     _header_value(field, text)
-    pairs = [pair for pair in getaddresses([text]) if pair != ("", "")]
+    pairs = [("", text)] if _PLAIN_MAILBOX.fullmatch(text) else getaddresses([text])
+    pairs = [pair for pair in pairs if pair != ("", "")]
     if len(pairs) != 1:
         raise UnfitContentError("address", f"{field}: {text!r} is not one address")
     name, mailbox = pairs[0]

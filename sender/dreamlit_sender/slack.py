@@ -141,7 +141,7 @@ class SlackTransport:
     ) -> None:
         self._config = config
         self._people = _People(clock)
-        self._client = web.new_client(config.timeout, connections)
+        self._connections = web.Connections(config.timeout, connections)
 
     async def deliver(self, message: Message) -> Outcome:
         """Deliver one message and return what Slack said; provider_id is the message's `ts`."""
@@ -163,7 +163,7 @@ class SlackTransport:
 
     async def aclose(self) -> None:
         """Close all connections."""
-        await self._client.aclose()
+        await self._connections.aclose()
 
     async def _deliver_with(
         self, token: Secret, content: Mapping[str, Any], body: dict[str, Any], handover: Handover
@@ -207,7 +207,7 @@ class SlackTransport:
             "Content-Type": "application/x-www-form-urlencoded",
         }
         url, data = f"{self._config.api_url}/{method}", urlencode(arguments).encode()
-        reply = await web.post(self._client, url, data, headers, [], provider=PROVIDER)
+        reply = await self._connections.post(url, data, headers, [], provider=PROVIDER)
         if isinstance(reply, Outcome):
             return _harmless(reply)
         answer = web.json_object(reply) or {}
@@ -235,7 +235,7 @@ class SlackTransport:
         except ValueError:
             return _failed("recipient", "invalid_text", "the message is not valid Unicode text or JSON")
         headers = {**headers, "Content-Type": "application/json; charset=utf-8"}
-        return await web.post(self._client, url, data, headers, [handover], provider=PROVIDER)
+        return await self._connections.post(url, data, headers, [handover], provider=PROVIDER)
 
 
 class _People:

@@ -1,9 +1,11 @@
-"""For transports over HTTP: a client, a POST that knows how far it got, and how to read an answer."""
+"""For transports over HTTP: connections, a POST that knows how far it got, and how to read an answer."""
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import math
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
@@ -14,7 +16,7 @@ from dreamlit_sender.transport import Handover, Outcome
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Mapping, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
 
 @functools.cache
@@ -38,30 +40,56 @@ def new_client(timeout: float, connections: int) -> httpx.AsyncClient:
     )
 
 
-async def post(
-    client: httpx.AsyncClient,
-    url: str,
-    content: bytes,
-    headers: Mapping[str, str],
-    handovers: Sequence[Handover],
-    *,
-    provider: str,
-) -> httpx.Response | Outcome:
-    """Return the response, or what it means that there was none; the handovers go with the request."""
+class Connections:
+    """Up to `connections` at once, each a client of its own; who is done last is asked first.
 
-    async def trace(event: str, _: object) -> None:
-        # A request is acted upon once its body is complete, never before the body has begun.
-        if event.endswith("send_request_body.started"):
-            for handover in handovers:
-                handover.provider = provider
-                handover.begins()
+    One client's pool looks at all of its connections before each request and after it.
+    """
 
-    try:
-        return await client.post(url, content=content, headers=headers, extensions={"trace": trace})
-    except httpx.HTTPError as error:
-        return _no_response(error, handovers, provider)
-    except (httpx.InvalidURL, httpx.CookieConflict) as error:
-        return Outcome.failed("configuration", code="url", error=type(error).__name__, provider=provider)
+    def __init__(self, timeout: float, connections: int) -> None:
+        self._timeout = timeout
+        self._slots = asyncio.Semaphore(connections)
+        self._idle: list[httpx.AsyncClient] = []
+
+    async def post(
+        self,
+        url: str,
+        content: bytes,
+        headers: Mapping[str, str],
+        handovers: Sequence[Handover],
+        *,
+        provider: str,
+    ) -> httpx.Response | Outcome:
+        """Return the response, or what it means that there was none; the handovers go with the request."""
+
+        async def trace(event: str, _: object) -> None:
+            # A request is acted upon once its body is complete, never before the body has begun.
+            if event.endswith("send_request_body.started"):
+                for handover in handovers:
+                    handover.provider = provider
+                    handover.begins()
+
+        try:
+            async with self._client() as client:
+                return await client.post(url, content=content, headers=headers, extensions={"trace": trace})
+        except httpx.HTTPError as error:
+            return _no_response(error, handovers, provider)
+        except (httpx.InvalidURL, httpx.CookieConflict) as error:
+            return Outcome.failed("configuration", code="url", error=type(error).__name__, provider=provider)
+
+    async def aclose(self) -> None:
+        """Close all that are open."""
+        while self._idle:
+            await self._idle.pop().aclose()
+
+    @asynccontextmanager
+    async def _client(self) -> AsyncIterator[httpx.AsyncClient]:
+        async with self._slots:
+            client = self._idle.pop() if self._idle else new_client(self._timeout, 1)
+            try:
+                yield client
+            finally:
+                self._idle.append(client)
 
 
 def _no_response(error: httpx.HTTPError, handovers: Sequence[Handover], provider: str) -> Outcome:

@@ -96,6 +96,14 @@ async def test_the_start_of_a_whole_batch_is_reported_before_it_is_handed_over()
     assert database.rows[3].result["provider_id"] == "p3"
 
 
+async def test_a_batch_is_filled_however_few_are_claimed_for_other_transports() -> None:
+    database = FakeDatabase()
+    transport = Batches(database)
+    database.add(20)
+    await run_until(lane(database, transport, chunk=1), database, lambda: set(database.states()) == {"sent"})
+    assert [len(batch) for batch in transport.handed_over] == [10, 10]
+
+
 async def test_only_those_of_a_batch_that_come_back_as_sending_are_handed_over() -> None:
     database = FakeDatabase()
     transport = Batches(database)

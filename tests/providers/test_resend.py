@@ -341,3 +341,15 @@ async def test_the_api_key_is_redacted_if_the_provider_quotes_it() -> None:
     config = load(provider="resend", resend_api_key="re_secret_key")
     outcome = await answered(403, "invalid_api_key", "API key re_secret_key is invalid")
     assert "re_secret_key" not in config.redactor()(json.dumps(outcome.error))
+
+
+async def test_a_batch_cancelled_while_it_is_read_was_handed_over_to_nobody() -> None:
+    async with provider("resend") as (made, server):
+        sent = [message(number) for number in range(1, 31)]
+        task = asyncio.create_task(made.deliver_many(sent))
+        await asyncio.sleep(0)  # its first step: it reads a few and lets others have their turn
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert task.cancelled()
+    assert not server.delivered
+    assert not any(one.handover.may_have_begun for one in sent)

@@ -266,6 +266,45 @@ def test_an_unknown_channel() -> None:
     assert render_batch("fax", {}, {}, [{}])[0]["error"]["code"] == "channel"
 
 
+@pytest.mark.parametrize(
+    ("source", "texts"),
+    [
+        (
+            "{% if trigger.n == 1 %}{% set x = 'once' %}{% endif %}{{ x is defined }}",
+            ["True", "False", "True"],
+        ),
+        ("{% set x %}<{{ trigger.n }}>{% endset %}{{ x }}", ["<1>", "<2>", "<1>"]),
+        ("{% macro m() %}{{ trigger.n }}{% endmacro %}{{ m() }}", ["1", "2", "1"]),
+        ("{% block b %}{{ trigger.n }}{% endblock %}{{ self.b() }}", ["11", "22", "11"]),
+        (
+            "{% extends 'layout.html' %}{% block b %}{{ super() }}{{ trigger.n }}{% endblock %}",
+            ["01", "02", "01"],
+        ),
+        ("{% include 'part.html' %}", ["&lt;1", "&lt;2", "&lt;1"]),
+        ("{% from 'macros.html' import m with context %}{{ m() }}", ["1", "2", "1"]),
+        ("{{ trigger.n }}", ["1", "2", "1"]),
+    ],
+)
+def test_nothing_of_an_item_stays_for_the_next(source: str, texts: list[str]) -> None:
+    files = {
+        "layout.html": "{% block b %}0{% endblock %}",
+        "part.html": "{{ '<' }}{{ trigger.n }}",
+        "macros.html": "{% macro m() %}{{ trigger.n }}{% endmacro %}",
+    }
+    contexts = [{"trigger": {"n": n}} for n in (1, 2, 1)]
+    found = render_batch("email", {"to": "a@example.com", "html": source}, files, contexts)
+    assert [one["content"]["html"] for one in found] == texts
+
+
+def test_escaping_that_an_item_turned_off_is_on_for_the_next() -> None:
+    source = "{% autoescape false %}{{ trigger.a }}{{ 1 / trigger.n }}{% endautoescape %}"
+    page = "{{ '<b>' | safe ~ trigger.a }}" + source
+    contexts = [{"trigger": {"a": "<", "n": n}} for n in (1, 0, 1)]
+    first, failed, last = render_batch("email", {"to": "a@example.com", "html": page}, {}, contexts)
+    assert "error" in failed
+    assert first["content"]["html"] == last["content"]["html"] == "<b>&lt;<1.0"
+
+
 def test_errors_do_not_depend_on_what_was_rendered_before() -> None:
     first = error(text="{{ trigger.nmae }}")
     content(text="{{ trigger.id }}")

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
+from email.header import decode_header, make_header
+from email.headerregistry import Address
 from email.message import EmailMessage
+from email.utils import getaddresses
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from dreamlit_sender.headers import POLICY
 from dreamlit_sender.message import Mail, NoSenderError, UnfitContentError, build_mail, plain_text
 
 
@@ -21,6 +27,12 @@ def parsed(mail: Mail) -> EmailMessage:
     message = message_from_bytes(mail.data, policy=policy.default)
     assert isinstance(message, EmailMessage)
     return message
+
+
+def as_others_read(mail: Mail, field: str) -> list[tuple[str, str]]:
+    """Names and mailboxes by the older parser: the newer one puts spaces between encoded words."""
+    raw = message_from_bytes(mail.data)[field].replace("\r\n", "")
+    return [(str(make_header(decode_header(name))), mailbox) for name, mailbox in getaddresses([raw])]
 
 
 def test_headers_are_stable_and_complete() -> None:
@@ -91,6 +103,50 @@ def test_display_names_survive(name: str) -> None:
     [address] = parsed(mail)["To"].addresses
     assert (address.display_name, address.addr_spec) == (name, "bob@example.org")
     assert mail.to == ("bob@example.org",)
+
+
+@pytest.mark.parametrize("names", [["Ann"], ["Doe, Jane", "李明", "x" * 90], ["Ann"] * 40])
+def test_lists_of_recipients_survive_folding(names: list[str]) -> None:
+    people = [f'"{name}" <p{number}@example.org>' for number, name in enumerate(names)]
+    mail = build(to=people, cc=people, reply_to=people)
+    for field in ("To", "Cc", "Reply-To"):
+        found = parsed(mail)[field].addresses
+        assert [one.display_name for one in found] == names
+        assert [one.addr_spec for one in found] == [f"p{number}@example.org" for number in range(len(names))]
+    longest = max(78, *map(len, names))
+    assert max(len(line) for line in mail.data.split(b"\r\n")) <= longest + 3
+
+
+TEXTS = st.text(st.characters(exclude_categories=["C", "Zl", "Zp"]), min_size=1, max_size=120)
+
+
+@given(TEXTS, st.lists(TEXTS, min_size=1, max_size=4))
+def test_no_text_ends_the_headers_before_their_end(subject: str, names: list[str]) -> None:
+    people = [str(Address(name, "p", "example.org")) for name in names]
+    mail = build(subject=subject, to=people, reply_to=people, headers={"X-A": subject})
+    message = parsed(mail)
+    assert message["MIME-Version"] == "1.0"
+    assert (message["Subject"].strip(), message["X-A"].strip()) == (subject.strip(), subject.strip())
+    for field in ("To", "Reply-To"):
+        found = as_others_read(mail, field)
+        assert [mailbox for _, mailbox in found] == ["p@example.org"] * len(names)
+        assert [name.split() for name, _ in found] == [name.split() for name in names]
+
+
+def test_no_text_can_know_the_boundary_of_its_parts() -> None:
+    first = build(html="<p>a</p>")
+    [line] = [line for line in first.data.split(b"\r\n") if b"boundary=" in line]
+    boundary = line.split(b'"')[1].decode()
+    text = f"a\n--{boundary}\nContent-Type: text/html\n\nforged\n--{boundary}--\n"
+    again = parsed(build(text=text, html="<p>a</p>"))
+    plain, page = again.iter_parts()
+    assert plain.get_content().splitlines() == text.splitlines()
+    assert page.get_content().splitlines() == ["<p>a</p>"]
+
+
+def test_a_header_with_a_line_break_is_not_stored() -> None:
+    with pytest.raises(ValueError, match="line break"):
+        EmailMessage(policy=POLICY)["X-A"] = "a\nBcc: x@y.zz"
 
 
 def test_extra_headers_are_kept_whole() -> None:

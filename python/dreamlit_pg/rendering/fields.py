@@ -39,6 +39,7 @@ class Field:
             self._template_name = template.name
             self._root = template.root_render_func
             self._blocks = template.blocks
+            self._spare: list[Context] = []  # taken and given back in one step each, for threads
 
     def value(self, variables: dict[str, Any]) -> Any:
         """The field's value for one item; raises FaultError."""
@@ -50,9 +51,20 @@ class Field:
     def _text(self, variables: dict[str, Any]) -> str:
         if self._constant is not None:
             return self._constant
-        # Not template.render(), which copies the variables and rewrites tracebacks.
-        context = Context(self._environment, variables, self._template_name, self._blocks)
-        return concatenated(self._root(context))
+        # Not template.render(), which copies the variables and rewrites tracebacks. Making a context takes
+        # longer than a short template: one that is as it was serves the next item too, one that saw an
+        # exception never.
+        try:
+            context = self._spare.pop()
+        except IndexError:
+            context = Context(self._environment, variables, self._template_name, self._blocks)
+        else:
+            context.parent = variables
+        text = concatenated(self._root(context))
+        if not (context.vars or context.exported_vars or context.blocks):
+            context.parent = {}
+            self._spare.append(context)
+        return text
 
 
 class Compiler:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 # What a batch waits for at most, while it holds a place in the lane, before it is given back as rate limited.
 _LONGEST_PAUSE = 5.0
+# Messages of a batch that are read before others in the loop, such as the next claim, have their turn.
+_AT_A_STRETCH = 10
 _STATUS_FAULTS: Mapping[int, Fault] = {
     401: "configuration",
     402: "configuration",
@@ -118,7 +120,7 @@ class ProviderTransport:
         self._from = sender_from
         self._pauses = pauses
         self._fetcher = fetcher or Fetcher()
-        self._client = web.new_client(timeout, connections)
+        self._connections = web.Connections(timeout, connections)
 
     async def deliver(self, message: Message) -> Outcome:
         """Deliver one message and return what the provider said."""
@@ -131,6 +133,9 @@ class ProviderTransport:
         together, alone = [], []
         for message in messages:
             message.handover.not_yet()
+        for number, message in enumerate(messages):
+            if number % _AT_A_STRETCH == 0:
+                await asyncio.sleep(0)
             item = await self._item(message)
             if isinstance(item, Outcome):
                 message.handover.outcome = item
@@ -149,7 +154,7 @@ class ProviderTransport:
 
     async def aclose(self) -> None:
         """Close all connections."""
-        await self._client.aclose()
+        await self._connections.aclose()
 
     async def _item(self, message: Message) -> _Item | Outcome:
         complete = await self._fetcher.complete(message, self._api.name)
@@ -162,7 +167,7 @@ class ProviderTransport:
             return failed(self._api.name, "recipient", error.code, str(error))
         except NoSenderError as error:
             return failed(self._api.name, "configuration", "from", str(error))
-        parts = replace(read, origin=message.origin)
+        parts = read if message.origin is None else replace(read, origin=message.origin)
         if parts.needs_utf8 and self._api.ascii_only:
             name = self._api.name
             return failed(name, "recipient", "smtputf8", f"{name} takes no mailboxes outside ASCII")
@@ -217,8 +222,7 @@ class ProviderTransport:
         return doubt or outcomes
 
     async def _post(self, request: ApiRequest, items: Sequence[_Item]) -> httpx.Response | Outcome:
-        return await web.post(
-            self._client,
+        return await self._connections.post(
             request.url,
             request.content,
             request.headers,
