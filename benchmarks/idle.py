@@ -6,10 +6,11 @@ import statistics
 import time
 
 from benchmarks.extent import Extent
-from benchmarks.live import open_sink, sending, smtp_settings, working
+from benchmarks.live import sending, smtp_settings, working
 from benchmarks.load import watch_orders
 from benchmarks.place import SENDER, Connection, Place
 from benchmarks.result import Figure, Reach, Result
+from benchmarks.sinks import open_sink
 from benchmarks.watch import await_true, cpu_seconds
 from benchmarks.workflows import COLUMNS, paid
 
@@ -69,7 +70,7 @@ def _look_on(place: Place, watcher: Connection, shares: dict[str, list[float]], 
     """Per cent of a core, once a round, into `shares`."""
     seconds = extent.time(SECONDS)
     with (
-        open_sink() as sink,
+        open_sink("smtp") as sink,
         working(place) as first,
         working(place) as second,
         sending(place, smtp_settings(sink.port)) as sender,

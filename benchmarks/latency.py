@@ -6,16 +6,17 @@ import statistics
 import time
 
 from benchmarks.extent import Extent
-from benchmarks.live import await_accepted, open_sink, sending, smtp_settings, working
+from benchmarks.live import await_accepted, sending, smtp_settings, working
 from benchmarks.load import watch_orders
 from benchmarks.place import Place
 from benchmarks.result import Curves, Figure, Reach, Result, percentile
+from benchmarks.sinks import open_sink
 
 NAME = "latency"
 ABOUT = (
-    "one row a commit at an even pace, a worker session, one `dreamlit sender`, an SMTP server on loopback;"
-    " from the return of the commit to the server's 250; several runs of each rate, the median of their"
-    " percentiles"
+    "one row a commit at an even pace, a worker session, one `dreamlit sender`, an SMTP sink in a process"
+    " of its own; from the return of the commit to the server's 250; several runs of each rate, the median"
+    " of their percentiles"
 )
 RATES = (1, 100, 500)
 SECONDS = 20
@@ -29,15 +30,15 @@ def run(place: Place, extent: Extent) -> Result:
     samples: dict[str, list[float]] = {}
     lines: dict[str, list[tuple[float, float]]] = {}
     figures = []
-    with open_sink() as sink, working(place), sending(place, smtp_settings(sink.port)) as sender:
+    with open_sink("smtp") as sink, working(place), sending(place, smtp_settings(sink.port)) as sender:
         done = 0
 
         def measure(rate: int, count: int) -> list[float]:
             nonlocal done
             committed = write_evenly(place, first=done + 1, count=count, rate=rate)
             done += count
-            await_accepted(sink, done, sender)
-            return sorted((sink.accepted[number] - at) * 1000 for number, at in committed.items())
+            accepted = await_accepted(sink, count, sender)
+            return sorted((accepted[number] - at) * 1000 for number, at in committed.items())
 
         measure(50, WARM_EVENTS)
         for rate in RATES:

@@ -1,53 +1,23 @@
-"""The engine as it runs: a worker session, `dreamlit sender` as a process, an SMTP server."""
+"""The engine as it runs: a worker session and `dreamlit sender` as a process."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import re
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import psycopg
-from aiosmtpd.controller import Controller
 
 from benchmarks.place import HOME, SENDER, Place
-from dreamlit_pg.cluster import free_port
+from benchmarks.sinks import Sink
 from dreamlit_pg.errors import DreamlitError
 
 PATIENCE = 60
 ENTRY = "from dreamlit_cli.main import main; main()"
-
-
-class Sink:
-    """An SMTP server that notes when it has accepted which person's message."""
-
-    def __init__(self) -> None:
-        self.accepted: dict[int, float] = {}
-        self.port = 0
-
-    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
-        for recipient in envelope.rcpt_tos:
-            found = re.fullmatch(r"person(\d+)@example\.com", recipient)
-            if found:
-                self.accepted.setdefault(int(found[1]), time.perf_counter())
-        return "250 accepted"
-
-
-@contextlib.contextmanager
-def open_sink() -> Iterator[Sink]:
-    sink = Sink()
-    sink.port = free_port()
-    controller = Controller(sink, hostname="127.0.0.1", port=sink.port)
-    controller.start()
-    try:
-        yield sink
-    finally:
-        controller.stop()
 
 
 @contextlib.contextmanager
@@ -128,12 +98,15 @@ def smtp_settings(port: int, **settings: str) -> dict[str, str]:
     return {"DREAMLIT_SMTP_URL": f"smtp://127.0.0.1:{port}?starttls=never"} | settings
 
 
-def await_accepted(sink: Sink, count: int, sender: Sender) -> None:
-    """Return once so many different people's messages were accepted."""
+def await_accepted(sink: Sink, count: int, sender: Sender) -> dict[int, float]:
+    """When the messages of so many different people were accepted, once they all are."""
+    accepted: dict[int, float] = {}
     until = time.perf_counter() + PATIENCE
-    while len(sink.accepted) < count:
+    while len(accepted) < count:
+        accepted |= sink.news()
         if time.perf_counter() > until:
             raise DreamlitError(
-                f"{len(sink.accepted)} of {count} e-mails arrived; the sender said:\n{sender.said()}"
+                f"{len(accepted)} of {count} e-mails arrived; the sender said:\n{sender.said()}"
             )
         time.sleep(0.02)
+    return accepted

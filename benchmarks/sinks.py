@@ -1,7 +1,9 @@
 """Servers that take mail as fast as Python can and forget it: `python -m benchmarks.sinks smtp|http`.
 
 Each is a process. It says `ready PORT`; told `expect N`, it says `expecting`, and `took SECONDS` once it has
-accepted N more: from the first of them to the last.
+accepted N more: from the first of them to the last. Asked for `news`, it says `news JSON`: whose messages it
+has accepted since it was last asked, by the number in person<number>@example.com, and when by the clock of
+time.perf_counter, which all processes share.
 """
 
 from __future__ import annotations
@@ -9,9 +11,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 import sys
 import time
 from collections.abc import Iterator
+from typing import ClassVar
 
 from benchmarks.peers.process import Child
 from benchmarks.place import HOME
@@ -43,11 +47,15 @@ class Count:
 class Smtp(asyncio.Protocol):
     """ESMTP without a queue: every message is accepted as its last line comes in."""
 
+    _PERSON = re.compile(rb"<person(\d+)@example\.com>")
+    news: ClassVar[dict[int, float]] = {}
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Greet."""
         self._transport: asyncio.Transport = transport  # type: ignore[assignment]
         self._buffer = b""
         self._in_data = False
+        self._persons: list[int] = []
         self._transport.write(b"220 sink ESMTP\r\n")
 
     def data_received(self, data: bytes) -> None:
@@ -62,11 +70,19 @@ class Smtp(asyncio.Protocol):
             if self._in_data:
                 self._in_data = False
                 Count.accept()
+                now = time.perf_counter()
+                for person in self._persons:
+                    self.news[person] = now
                 self._transport.write(b"250 accepted\r\n")
             else:
-                self._answer(part[:4].upper())
+                self._answer(part)
 
-    def _answer(self, verb: bytes) -> None:
+    def _answer(self, line: bytes) -> None:
+        verb = line[:4].upper()
+        if verb == b"RCPT":
+            self._persons += map(int, self._PERSON.findall(line))
+        elif verb == b"MAIL":
+            self._persons = []
         if verb == b"EHLO":
             self._transport.write(b"250-sink\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 PIPELINING\r\n")
         elif verb == b"DATA":
@@ -132,6 +148,11 @@ class Sink:
         """Wait for the last; seconds since the first."""
         return float(self._child.expect("took"))
 
+    def news(self) -> dict[int, float]:
+        """Whose messages were accepted since the last call, and when."""
+        self._child.say("news")
+        return {int(person): moment for person, moment in json.loads(self._child.expect("news")).items()}
+
     def close(self) -> None:
         """End it."""
         self._child.close()
@@ -157,8 +178,12 @@ async def _serve(protocol: type[asyncio.Protocol]) -> None:
     server = await loop.create_server(protocol, "127.0.0.1", 0, backlog=128)
     _say(f"ready {server.sockets[0].getsockname()[1]}")
     while line := await loop.run_in_executor(None, sys.stdin.readline):
-        Count.expect(int(line.split()[1]))
-        _say("expecting")
+        if line.startswith("news"):
+            _say(f"news {json.dumps(Smtp.news)}")
+            Smtp.news.clear()
+        else:
+            Count.expect(int(line.split()[1]))
+            _say("expecting")
 
 
 if __name__ == "__main__":
