@@ -1,6 +1,7 @@
 """Databases for tests: a private cluster for the run, a template with dreamlit installed, a clone per test.
 
     database             dsn (superuser) of a fresh clone of the full kind; no cron job works on it
+    own_database         the same under a name that no other test uses, for tests that schedule a worker
     scheduled_database   the same, with the worker started by pg_cron
     bare_database        dsn (of the installing role) of a fresh clone on a server without any extension,
                          installed by a role that is no superuser
@@ -201,23 +202,37 @@ def database(cluster: Cluster, postgresql: Connection) -> str:
 
 
 @pytest.fixture
-def scheduled_database(cluster: Cluster, database: str) -> Iterator[str]:
-    """This test's own database with the worker scheduled from pg_cron's database, as `install` does it."""
+def own_database(cluster: Cluster, postgresql_base: NoopExecutor) -> Iterator[str]:
+    """The dsn (as superuser) of a clone of this test's own name: pg_cron may still start what was unscheduled a moment ago."""
+    with _clone(cluster, postgresql_base.template_dbname) as dbname:
+        yield cluster.dsn(dbname)
+        _unschedule(cluster, dbname)
+
+
+@pytest.fixture
+def scheduled_database(own_database: str) -> str:
+    """Such a database with the worker scheduled from pg_cron's database, as `install` does it."""
     from dreamlit_pg.install import install
 
-    install(database)
-    yield database
-    _unschedule(cluster, psycopg.conninfo.conninfo_to_dict(database)["dbname"])
+    install(own_database)
+    return own_database
 
 
 @pytest.fixture
 def bare_database(bare_cluster: Cluster, bare_base: str) -> Iterator[str]:
     """The dsn (as the installing role, no superuser) of this test's own database on the bare cluster."""
+    with _clone(bare_cluster, bare_base, owner=INSTALLER) as dbname:
+        yield bare_cluster.dsn(dbname, user=INSTALLER)
+
+
+@contextlib.contextmanager
+def _clone(cluster: Cluster, template: str, *, owner: str | None = None) -> Iterator[str]:
+    """A clone of the template, under a name that is used once in a run; dropped at the end."""
     dbname = f"test_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_{next(_numbers)}"
-    bare_cluster.create_database(dbname, owner=INSTALLER, template=bare_base)
-    _let_admin_create_schemas(bare_cluster, dbname)
-    yield bare_cluster.dsn(dbname, user=INSTALLER)
-    bare_cluster.drop_database(dbname)
+    cluster.create_database(dbname, owner=owner, template=template)
+    _let_admin_create_schemas(cluster, dbname)
+    yield dbname
+    cluster.drop_database(dbname)
 
 
 def _let_admin_create_schemas(cluster: Cluster, dbname: str) -> None:

@@ -57,13 +57,6 @@ def run(database: str, dsn_of: DsnOf) -> Run:
 
 
 @pytest.fixture
-def installing(cluster: Cluster, database: str) -> Iterator[str]:
-    """The database, for tests that install: they schedule a worker, which must not outlive them."""
-    yield database
-    _unschedule(cluster, conninfo_to_dict(database)["dbname"])
-
-
-@pytest.fixture
 def empty(cluster: Cluster, database: str) -> Iterator[str]:
     """The dsn of a database without dreamlit."""
     name = f"{conninfo_to_dict(database)['dbname']}_empty"

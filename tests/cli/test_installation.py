@@ -9,16 +9,17 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 from tests.cli.conftest import Run
+from tests.conftest import Connect
 from tests.helpers import Connection, value
 
 from dreamlit_pg import sources
 from dreamlit_pg.cluster import Cluster
 
 
-def test_install_says_who_renders_and_who_ticks(run: Run, installing: str) -> None:
-    report = run("install", "--json", dsn=installing).json
+def test_install_says_who_renders_and_who_ticks(run: Run, own_database: str) -> None:
+    report = run("install", "--json", dsn=own_database).json
     assert report["renderer"] == "database"
-    assert "is installed" in run("install", dsn=installing).output
+    assert "is installed" in run("install", dsn=own_database).output
 
 
 def test_what_print_prints_is_a_whole_installation(
@@ -42,16 +43,17 @@ def test_what_print_prints_is_a_whole_installation(
 
 
 def test_install_as_a_replica_sets_what_is_captured_and_an_upgrade_leaves_it(
-    run: Run, installing: str, superuser: Connection
+    run: Run, own_database: str, connect: Connect
 ) -> None:
+    superuser = connect("superuser", own_database)
     setting = "select dreamlit._setting('capture_replicated')"
-    assert run("install", dsn=installing).status == 0
+    assert run("install", dsn=own_database).status == 0
     assert value(superuser, setting) is False
-    assert run("install", "--replica", dsn=installing).status == 0
+    assert run("install", "--replica", dsn=own_database).status == 0
     assert value(superuser, setting) is True
-    assert run("upgrade", dsn=installing).status == 0
+    assert run("upgrade", dsn=own_database).status == 0
     assert value(superuser, setting) is True
-    assert run("install", "--replica", "--print", dsn=installing).status == 2
+    assert run("install", "--replica", "--print", dsn=own_database).status == 2
 
 
 def test_upgrade_refuses_where_nothing_is_installed(run: Run, empty: str) -> None:

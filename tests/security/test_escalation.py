@@ -5,9 +5,12 @@ Mallory is a member of dreamlit_admin, as the others who publish are.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import psycopg
 import pytest
 from psycopg.types.json import Jsonb
+from tests.conftest import Connect
 from tests.helpers import (
     Connection,
     add_user,
@@ -598,24 +601,32 @@ def test_a_publisher_who_lifts_the_loop_guard_loops_one_pass_at_a_time(
 # What comes of a publisher who is one no longer
 
 
+@pytest.fixture
+def former(superuser: Connection, connect: Connect) -> Iterator[Connection]:
+    """A publisher of this test alone: roles are the cluster's, and other tests need theirs meanwhile."""
+    superuser.execute("create role tests_former login in role dreamlit_admin")
+    superuser.execute("create schema den authorization tests_former")
+    yield connect("former")
+    superuser.execute("drop owned by tests_former cascade")
+    superuser.execute("drop role tests_former")
+
+
 def test_a_publisher_who_lost_the_role_keeps_the_trigger_and_loses_the_engine(
-    mallory: Connection, lure: Publish, superuser: Connection
+    former: Connection, superuser: Connection
 ) -> None:
-    lure(EACH)
-    superuser.execute("revoke dreamlit_admin from tests_mallory")
-    try:
-        mallory.execute("insert into lair.bait values (1)")
-        assert value(superuser, "select count(*) from pgmq.q_dreamlit_events") == 1
-        for statement in (
-            "select * from dreamlit.runs",
-            "select dreamlit.pause('lure')",
-            "select * from dreamlit.publish('{}')",
-            "create table dreamlit_workflows.x (n integer)",
-        ):
-            with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                mallory.execute(statement.encode())
-    finally:
-        superuser.execute("grant dreamlit_admin to tests_mallory")
+    former.execute("create table den.bait (id integer primary key)")
+    publish(former, {"workflow": "lure", "trigger": {"table": "den.bait", "on": "insert"}, "steps": [EACH]})
+    superuser.execute("revoke dreamlit_admin from tests_former")
+    former.execute("insert into den.bait values (1)")
+    assert value(superuser, "select count(*) from pgmq.q_dreamlit_events") == 1
+    for statement in (
+        "select * from dreamlit.runs",
+        "select dreamlit.pause('lure')",
+        "select * from dreamlit.publish('{}')",
+        "create table dreamlit_workflows.x (n integer)",
+    ):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            former.execute(statement.encode())
 
 
 def test_the_clock_is_the_engines_own(mallory: Connection, superuser: Connection) -> None:
