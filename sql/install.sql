@@ -405,6 +405,7 @@ set local check_function_bodies = off;
 \ir functions/alert/_troubles.sql
 \ir functions/alert/test_alert.sql
 
+\ir functions/erase/_await_erasing.sql
 \ir functions/erase/_check_address.sql
 \ir functions/erase/_erase_history.sql
 \ir functions/erase/_erase_open_tasks.sql

@@ -160,6 +160,7 @@ def _render(connection: Connection, dice: random.Random, quantity: int = 20) -> 
         (rendered,) = render_batch(
             content["channel"], templates["templates"], templates["files"], [content["context"]]
         )
+        assert "content" in rendered, (rendered, content["context"])
         outcome = {"outcome": "rendered", "content": rendered["content"]}
         if dice.random() < 0.2:
             outcome = {"outcome": "failed", "fault": "recipient", "error": "so it was to be"}

@@ -563,6 +563,58 @@ def test_a_report_under_way_and_an_erasing_do_not_wait_in_a_circle(
     assert places(superuser) == []
 
 
+AGAIN = (
+    "select dreamlit.retry_run(1)",
+    "select * from dreamlit.retry_failed('hello')",
+    "select dreamlit.rerun(1)",
+    "select * from dreamlit.rerun_runs('hello')",
+)
+"""What brings a run of the history, or its event, back."""
+
+
+@pytest.fixture
+def failed(run: Run, app: Connection, me: Sender, superuser: Connection) -> None:
+    """Bob's run has failed, and is in the history."""
+    run(email(), users=0)
+    bob(app, superuser)
+    me.deliver(me.claim()[0], "failed", fault="recipient")
+
+
+@pytest.mark.parametrize("again", AGAIN)
+def test_what_is_brought_back_meanwhile_is_erased_too(
+    failed: None, again: str, connect: Connect, me: Sender, superuser: Connection
+) -> None:
+    operator, person = connect("admin", autocommit=False), connect("admin")
+    operator.execute(again.encode())
+    with ThreadPoolExecutor(1) as pool:
+        erasing = pool.submit(person.execute, "select dreamlit.erase_person('bob@x.com')")
+        wait_for_lock(superuser, person)
+        operator.commit()
+        erasing.result()
+    work(superuser, 2)
+    assert me.claim() == []
+    assert places(superuser) == []
+    assert "running" not in column(superuser, "select state from dreamlit.runs")
+
+
+@pytest.mark.parametrize("again", AGAIN)
+def test_what_is_being_erased_does_not_come_back(
+    failed: None, again: str, connect: Connect, me: Sender, superuser: Connection
+) -> None:
+    operator, person = connect("admin"), connect("admin", autocommit=False)
+    person.execute("select dreamlit.erase_person('bob@x.com')")
+    with ThreadPoolExecutor(1) as pool:
+        bringing = pool.submit(operator.execute, again.encode())
+        wait_for_lock(superuser, operator)
+        person.commit()
+        error = bringing.exception()
+    assert error is None or getattr(error, "sqlstate", None) == "DL003"
+    work(superuser, 2)
+    assert me.claim() == []
+    assert places(superuser) == []
+    assert column(superuser, "select state from dreamlit.runs") == ["failed"]
+
+
 def test_a_thousand_others_are_not_touched(
     run: Run, app: Connection, erase: Erase, superuser: Connection
 ) -> None:

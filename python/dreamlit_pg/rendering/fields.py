@@ -39,7 +39,7 @@ class Field:
             self._template_name = template.name
             self._root = template.root_render_func
             self._blocks = template.blocks
-            self._spare: list[Context] = []  # taken and given back in one step each, for threads
+            self._spare: Context | None = None
 
     def value(self, variables: dict[str, Any]) -> Any:
         """The field's value for one item; raises FaultError."""
@@ -54,16 +54,15 @@ class Field:
         # Not template.render(), which copies the variables and rewrites tracebacks. Making a context takes
         # longer than a short template: one that is as it was serves the next item too, one that saw an
         # exception never.
-        try:
-            context = self._spare.pop()
-        except IndexError:
+        context, self._spare = self._spare, None
+        if context is None:
             context = Context(self._environment, variables, self._template_name, self._blocks)
         else:
             context.parent = variables
         text = concatenated(self._root(context))
         if not (context.vars or context.exported_vars or context.blocks):
             context.parent = {}
-            self._spare.append(context)
+            self._spare = context
         return text
 
 

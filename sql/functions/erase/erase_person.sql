@@ -1,10 +1,11 @@
--- Lock order as everywhere: event queue, then _lock_person takes outbox rows, held messages, tasks and runs; then what is over.
+-- Lock order as everywhere: _await_erasing's lock, event queue, then _lock_person takes outbox rows, held messages, tasks and runs; then what is over.
 create or replace function dreamlit.erase_person(address text) returns table (what text, erased bigint)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_mentions constant text := dreamlit._mentions(dreamlit._check_address($1));
   v_runs bigint[];
 begin
+  perform pg_advisory_xact_lock(hashtext('dreamlit'), hashtext('erase'));
   what := 'waiting events';
   erased := dreamlit._erase_waiting_events(v_mentions);
   return next;

@@ -6,6 +6,7 @@ declare
   v_event record;
   v_run_id bigint;
 begin
+  perform dreamlit._await_erasing();
   select w.* into v_workflow from dreamlit._workflows as w
   where w.workflow_id = (
     select r.workflow_id from dreamlit._runs as r where r.run_id = $1 union all select h.workflow_id from dreamlit._run_history as h where h.run_id = $1);

@@ -13,6 +13,9 @@ begin
   if not $2 <@ array['running', 'failed', 'done', 'cancelled'] then
     raise exception using errcode = 'DL001', message = format('the states are %s', $2), hint = 'use running, failed, done and cancelled';
   end if;
+  if not $6 then
+    perform dreamlit._await_erasing();
+  end if;
   with repeated as materialized (
     select e.* from dreamlit._repeat_events(array(select m.run_id from dreamlit._matching_runs($1, $2, $3, $4) as m), v_workflow.name, v_version) as e
   ), chunks as (

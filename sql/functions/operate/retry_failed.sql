@@ -6,6 +6,9 @@ declare
   v_runs bigint[];
   v_tasks bigint;
 begin
+  if not dry_run then
+    perform dreamlit._await_erasing();
+  end if;
   select count(*) filter (where not v.compiled), array_agg(m.run_id order by m.run_id) filter (where v.compiled) into retired, v_runs
   from dreamlit._matching_runs($1, array['failed'], $2, $3) as m join dreamlit._versions as v on v.version_id = m.version_id;
   if dry_run then

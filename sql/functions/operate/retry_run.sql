@@ -1,6 +1,7 @@
 create or replace function dreamlit.retry_run(run_id bigint) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
+  perform dreamlit._await_erasing();
   perform dreamlit._reopen_run($1);
   return dreamlit._retry_runs(array[$1]);
 end;
