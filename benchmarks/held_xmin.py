@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import statistics
-import threading
 import time
 
 from benchmarks.extent import Extent
 from benchmarks.latency import write_evenly
-from benchmarks.load import NullSender, Workers, at_once, insert_orders, watch_orders
+from benchmarks.live import working
+from benchmarks.load import NullSender, at_once, insert_orders, watch_orders
 from benchmarks.place import Connection, Place
 from benchmarks.result import Curves, Figure, Reach, Result
 
 NAME = "held-xmin"
 ABOUT = (
-    "200 rows a second from the table to a null sender, one worker, while another session holds a snapshot;"
-    " before, and six times meanwhile, how fast bursts of 5,000 rows go the same way, of several the median"
+    "200 rows a second from the table to a null sender, one worker that never ends, while another session holds"
+    " a snapshot; before, and six times meanwhile, how fast bursts of 5,000 rows go the same way, of several the median"
 )
 BURST = 5_000
 RATE = 200
@@ -29,12 +29,12 @@ def run(place: Place, extent: Extent) -> Result:
     seconds = extent.time(SECONDS, full=FULL_SECONDS)
     watch_orders(place)
     sender = NullSender(place)
-    with place.connect() as writer, Workers(place) as crew, place.connect(place.superuser_dsn) as analyst:
-        _burst(writer, crew, sender, burst)
+    with place.connect() as writer, working(place), place.connect(place.superuser_dsn) as analyst:
+        _burst(writer, sender, burst)
         place.settle()
 
         def bursts() -> list[float]:
-            return [_burst(writer, crew, sender, burst) for _ in range(max(extent.rounds, 1))]
+            return [_burst(writer, sender, burst) for _ in range(max(extent.rounds, 1))]
 
         before = bursts()
         place.settle()
@@ -42,7 +42,7 @@ def run(place: Place, extent: Extent) -> Result:
         analyst.execute("select count(*) from app.orders")
         held, meanwhile = [], []
         for part in range(1, PARTS + 1):
-            _load(place, crew, sender, seconds / PARTS)
+            _load(place, sender, seconds / PARTS)
             found = bursts()
             meanwhile += found
             held.append((seconds * part / PARTS, statistics.median(found)))
@@ -71,32 +71,20 @@ def run(place: Place, extent: Extent) -> Result:
     )
 
 
-def _burst(writer: Connection, crew: Workers, sender: NullSender, count: int) -> float:
+def _burst(writer: Connection, sender: NullSender, count: int) -> float:
     """Notifications a second from the first insert to the report of the last."""
     goal = sender.sent + count
     started = time.perf_counter()
     insert_orders(writer, count)
-    at_once([crew.work, lambda: _send_until(sender, goal)])
+    _send_until(sender, goal)
     return count / (time.perf_counter() - started)
 
 
-def _load(place: Place, crew: Workers, sender: NullSender, seconds: float) -> None:
+def _load(place: Place, sender: NullSender, seconds: float) -> None:
     """A steady stream for so long, worked off and sent as it comes."""
     count = max(1, round(RATE * seconds))
     goal = sender.sent + count
-    over = threading.Event()
-
-    def write() -> None:
-        write_evenly(place, first=1, count=count, rate=RATE)
-        over.set()
-
-    def work() -> None:
-        while not over.is_set():
-            crew.work()
-            time.sleep(0.02)
-        crew.work()
-
-    at_once([write, work, lambda: _send_until(sender, goal)])
+    at_once([lambda: write_evenly(place, first=1, count=count, rate=RATE), lambda: _send_until(sender, goal)])
 
 
 def _send_until(sender: NullSender, goal: int) -> None:

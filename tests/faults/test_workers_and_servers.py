@@ -132,10 +132,10 @@ def test_the_answer_to_a_claim_is_lost(scene: Scene) -> None:
         wait_until(
             lambda: value(scene.superuser, "select max(read_ct) = 1 from pgmq.q_dreamlit_email_urgent")
         )
+        wait_until(lambda: proxy.swallowed)
         proxy.cut()
         scene.account("the answer to a claim is lost")
     assert scene.state_of(token) == ("sent", 1)
-    assert proxy.swallowed
 
 
 def test_the_answer_to_the_report_of_a_start_is_lost(scene: Scene) -> None:
@@ -146,10 +146,10 @@ def test_the_answer_to_the_report_of_a_start_is_lost(scene: Scene) -> None:
         proxy.mute()
         holder.rollback()
         wait_until(lambda: value(scene.superuser, "select count(*) = 1 from dreamlit.attempts"))
+        wait_until(lambda: proxy.swallowed)
         proxy.cut()
         scene.account("the answer to the report of a start is lost")
     assert scene.state_of(token) == ("sent", 1)
-    assert proxy.swallowed
 
 
 def test_the_answer_to_the_report_of_a_delivery_is_lost(scene: Scene) -> None:
@@ -164,11 +164,11 @@ def test_the_answer_to_the_report_of_a_delivery_is_lost(scene: Scene) -> None:
             proxy.mute()
         sent = "select count(*) = 1 from dreamlit.attempts where outcome = 'sent'"
         wait_until(lambda: value(scene.superuser, sent))
+        wait_until(lambda: proxy.swallowed)
         proxy.cut()
         scene.account("the answer to the report of a delivery is lost")
     assert scene.state_of(token) == ("sent", 1)
     assert value(scene.superuser, "select count(*) from dreamlit.attempts") == 1
-    assert proxy.swallowed
 
 
 # All at once --------------------------------------------------------------------------------------
