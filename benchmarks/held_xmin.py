@@ -14,8 +14,8 @@ from benchmarks.result import Curves, Figure, Reach, Result
 
 NAME = "held-xmin"
 ABOUT = (
-    "200 rows a second from the table to a null sender, one worker that never ends, while another session holds"
-    " a snapshot; before, and six times meanwhile, how fast bursts of 5,000 rows go the same way, of several the median"
+    "200 rows a second from the table to a null sender, one worker, while another session holds a snapshot;"
+    " before, and six times meanwhile, how fast bursts of 5,000 rows go the same way, of several the median"
 )
 BURST = 5_000
 RATE = 200

@@ -268,7 +268,7 @@ set local check_function_bodies = off;
 \ir functions/outbox/_claim_messages.sql
 \ir functions/outbox/_claim_renderings.sql
 \ir functions/outbox/_dequeue.sql
-\ir functions/outbox/_has_ready.sql
+\ir functions/outbox/_first_ready.sql
 \ir functions/outbox/_key_kept.sql
 \ir functions/outbox/_give_back.sql
 \ir functions/outbox/_lease.sql

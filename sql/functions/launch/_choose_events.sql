@@ -5,28 +5,29 @@ language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off 
 declare
   v_began_at constant timestamptz := clock_timestamp();
   v_from constant bigint := dreamlit._low_mark('events');
+  v_first constant bigint := (select q.msg_id from pgmq.q_dreamlit_events as q where q.msg_id >= coalesce(v_from, 0) order by q.msg_id limit 1);
   v_ahead bigint[];
   v_chosen bigint[];
   v_waiting bigint;
   v_last bigint;
 begin
-  if not exists (select from pgmq.q_dreamlit_events as q where q.msg_id >= coalesce(v_from, 0)) then
+  if v_first is null then
     perform dreamlit._set_low_mark('events', v_from, null, true, v_began_at);
     return null;
   end if;
   if current_setting('dreamlit.crowded', true) = 'on' then
-    v_ahead := dreamlit._look_ahead(v_from, p_limit);
+    v_ahead := dreamlit._look_ahead(v_first, p_limit);
   end if;
   with waiting as (
     select least(dreamlit._events_in(q.headers), p_limit) as events, q.msg_id
-    from pgmq.q_dreamlit_events as q where q.msg_id >= coalesce(v_from, 0) order by q.msg_id limit p_limit
+    from pgmq.q_dreamlit_events as q where q.msg_id >= v_first order by q.msg_id limit p_limit
   ), enough as materialized (
     select sum(w.events) as events, greatest(count(*) filter (where w.before < p_limit), ceil(p_limit / avg(w.events))) as messages
     from (select w.events, sum(w.events) over (order by w.msg_id) - w.events as before from waiting as w) as w
   ), first as materialized (
     select q.msg_id, least(dreamlit._events_in(q.headers), p_limit) as events
     from pgmq.q_dreamlit_events as q
-    where q.msg_id >= coalesce(v_from, 0) order by q.msg_id limit (select e.messages::bigint from enough as e)
+    where q.msg_id >= v_first order by q.msg_id limit (select e.messages::bigint from enough as e)
     for update skip locked
   ), in_turn as materialized (
     select f.msg_id from (select f.msg_id, sum(f.events) over (order by f.msg_id) - f.events as before from first as f) as f

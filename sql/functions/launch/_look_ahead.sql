@@ -13,7 +13,7 @@ declare
 begin
   with crowd as materialized (
     select q.msg_id, coalesce(q.headers -> 'version', q.message -> 'version') as version
-    from pgmq.q_dreamlit_events as q where q.msg_id >= coalesce(p_from, 0) order by q.msg_id limit c_crowd
+    from pgmq.q_dreamlit_events as q where q.msg_id >= p_from order by q.msg_id limit c_crowd
   ), behind as materialized (
     select q.msg_id, coalesce(q.headers -> 'version', q.message -> 'version') as version, dreamlit._events_in(q.headers) as events
     from pgmq.q_dreamlit_events as q
@@ -36,4 +36,4 @@ end;
 $$;
 comment on function dreamlit._look_ahead(bigint, integer) is
   'Returns the messages of the event queue, of those that this session has not looked at yet, whose workflows have none among the '
-  'first hundred from p_from on (null for the beginning): up to a quarter of p_limit events of a workflow, p_limit in all.';
+  'first hundred from p_from on: up to a quarter of p_limit events of a workflow, p_limit in all.';

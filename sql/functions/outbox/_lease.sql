@@ -5,20 +5,21 @@ language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   v_began_at constant timestamptz := clock_timestamp();
   v_from constant bigint := dreamlit._low_mark(p_queue);
+  v_first constant timestamptz := dreamlit._first_ready(p_queue, v_from);
   v_paused constant bigint[] := array(select w.workflow_id from dreamlit._workflows as w where w.state = 'paused');
   v_held constant bigint[] := array(
     select w.workflow_id from dreamlit._workflows as w where w.state = 'paused' or (w.sandbox and p_queue <> 'dreamlit_render'));
   v_leased dreamlit._claimed[];
   v_last timestamptz;
 begin
-  if not dreamlit._has_ready(p_queue, v_from) then
+  if v_first is null then
     perform dreamlit._set_low_mark(p_queue, v_from, dreamlit._mark(dreamlit._now()), true, v_began_at);
     return null;
   end if;
   execute format($sql$
     with ready as materialized (
       select r.msg_id, r.vt from pgmq.%1$I as r
-      where r.vt <= dreamlit._now() and r.vt >= dreamlit._moment($4) and not coalesce(r.headers ? 'started_at', false)
+      where r.vt <= dreamlit._now() and r.vt >= $4 and not coalesce(r.headers ? 'started_at', false)
         and ((r.message -> 'workflow_id')::bigint <> all ($5)
           or r.message ? 'released' and (r.message -> 'workflow_id')::bigint <> all ($6))
       order by r.vt, r.msg_id
@@ -31,7 +32,7 @@ begin
       returning q.msg_id, q.read_ct, q.vt, q.message
     )
     select array_agg((l.msg_id, l.read_ct, l.message, l.vt, null)::dreamlit._claimed), (select max(r.vt) from ready as r) from leased as l $sql$, 'q_' || p_queue)
-  into v_leased, v_last using p_quantity, p_lease, p_sender, v_from, v_held, v_paused;
+  into v_leased, v_last using p_quantity, p_lease, p_sender, v_first, v_held, v_paused;
   perform dreamlit._set_low_mark(p_queue, v_from,
     dreamlit._mark(case when coalesce(cardinality(v_leased), 0) < p_quantity then dreamlit._now() else v_last end),
     coalesce(cardinality(v_leased), 0) < p_quantity, v_began_at);
