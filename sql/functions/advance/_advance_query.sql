@@ -3,9 +3,15 @@ create or replace function dreamlit._advance_query(p_step dreamlit._steps, p_pub
 returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
+  v_items jsonb[];
+  v_run_ids bigint[];
   v_runs bigint[];
   v_counts integer[];
 begin
+  -- Apart: how many there are is then known to the plan of the publisher's query.
+  select array_agg(t.run_id order by u.n), array_agg(t.item order by u.n) into v_run_ids, v_items
+  from unnest(p_task_ids) with ordinality as u(task_id, n)
+  left join lateral (select t.run_id, t.item from dreamlit._tasks as t where t.task_id = u.task_id limit 1) as t on true;
   execute format($sql$
     with results as (
       %s
@@ -14,7 +20,7 @@ begin
       select t.run_id, s.step_id, coalesce(t.item, '{}') || jsonb_build_object($3, r.result),
         case when d.due_at > $4 then 'waiting' else 'due' end, d.due_at, $4
       from results as r
-      join dreamlit._tasks as t on t.task_id = r.item_id and t.task_id = any ($1)
+      join unnest($1, $6, $7) as t(task_id, run_id, item) on t.task_id = r.item_id
       cross join dreamlit._steps as s
       cross join lateral (select dreamlit._due_at(s, $4) as due_at) as d
       where s.parent_step_id = $5
@@ -28,7 +34,7 @@ begin
         from unnest($1) as u(item_id) left join %s($1, $2) as f on f.item_id = u.item_id group by u.item_id$sql$
       else 'select f.item_id, f.result from %s($1, $2) as f' end, dreamlit._compiled(p_step.sql_function, p_publisher)))
   into v_runs, v_counts
-  using p_task_ids, p_items, p_step.name, dreamlit._now(), p_step.step_id;
+  using p_task_ids, p_items, p_step.name, dreamlit._now(), p_step.step_id, v_run_ids, v_items;
   perform dreamlit._check_path();
   perform dreamlit._settle(p_task_ids, 'done', null, false, v_runs, v_counts);
 end;

@@ -17,9 +17,7 @@ begin
     raise exception using errcode = 'null_value_not_allowed', message = format('until is null in step %s', p_step.name),
       hint = 'give it a value with coalesce';
   end if;
-  update dreamlit._tasks as t set state = 'waiting', due_at = u.until
-  from unnest(v_ids, v_until) as u(task_id, until)
-  where t.task_id = u.task_id and u.until > v_now;
+  perform dreamlit._put_off(v_ids, v_until);
   perform dreamlit._settle(array(select u.task_id from unnest(v_ids, v_until) as u(task_id, until) where u.until <= v_now), 'done');
 end;
 $$;

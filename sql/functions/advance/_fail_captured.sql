@@ -7,7 +7,8 @@ declare
   v_errors jsonb[];
 begin
   select array_agg(t.task_id), array_agg(r.last_error || jsonb_build_object('step', 'trigger')) into v_failed, v_errors
-  from dreamlit._tasks as t join dreamlit._runs as r on r.run_id = t.run_id
+  from dreamlit._tasks as t
+  cross join lateral (select r.last_error from dreamlit._runs as r where r.run_id = t.run_id limit 1) as r
   where t.task_id = any (p_task_ids) and r.last_error is not null;
   perform dreamlit._settle(v_failed, 'failed', v_errors);
   return coalesce(v_failed, '{}');

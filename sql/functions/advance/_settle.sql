@@ -5,7 +5,8 @@ create or replace function dreamlit._settle(
   p_task_ids bigint[], p_state text, p_errors jsonb[] default null, p_open_children boolean default true,
   p_opened_runs bigint[] default null, p_opened_counts integer[] default null)
 returns void
-language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
+language plpgsql set search_path = pg_catalog, pg_temp
+set enable_seqscan = off set enable_bitmapscan = off set enable_nestloop = off set jit = off as $$
 declare
   v_now constant timestamptz := dreamlit._now();
   v_cancelling bigint[];
@@ -18,7 +19,7 @@ begin
   end if;
   with closed as (
     delete from dreamlit._tasks as t using unnest(p_task_ids, p_errors) as u(task_id, error)
-    where t.task_id = u.task_id
+    where t.task_id = any (p_task_ids) and t.task_id = u.task_id
     returning t.task_id, t.run_id, t.step_id, t.item, t.attempt, coalesce(u.error, t.error) as error, t.started_at
   ), logged as (
     insert into dreamlit._task_history (task_id, run_id, step_id, item, state, attempt, error, started_at, finished_at)
@@ -45,13 +46,17 @@ begin
       r.done_tasks + case when p_state = 'done' then d.closed else 0 end as done_tasks,
       r.skipped_tasks + case when p_state = 'skipped' then d.closed else 0 end as skipped_tasks,
       r.failed_tasks + case when p_state = 'failed' then d.closed else 0 end as failed_tasks
-    from delta as d join dreamlit._runs as r on r.run_id = d.run_id order by r.run_id for update of r
+    from delta as d join dreamlit._runs as r on r.run_id = d.run_id
+    where r.run_id = any (array(select d.run_id from delta as d))
+    order by r.run_id for update of r
   ), going_on as (
     update dreamlit._runs as r set open_tasks = c.open_tasks, cancelling = c.cancelling, last_error = c.last_error,
       done_tasks = c.done_tasks, skipped_tasks = c.skipped_tasks, failed_tasks = c.failed_tasks
-    from counted as c where c.open_tasks > 0 and r.run_id = c.run_id
+    from counted as c
+    where r.run_id = any (array(select c.run_id from counted as c where c.open_tasks > 0)) and r.run_id = c.run_id
   ), finished as (
-    delete from dreamlit._runs as r using counted as c where c.open_tasks = 0 and r.run_id = c.run_id
+    delete from dreamlit._runs as r using counted as c
+    where r.run_id = any (array(select c.run_id from counted as c where c.open_tasks = 0)) and r.run_id = c.run_id
     returning r.event_id, r.workflow_id, r.version_id, r.key, r.operation, r.payload, r.occurred_at, r.started_at, c.*
   ), kept as (
     insert into dreamlit._run_history (

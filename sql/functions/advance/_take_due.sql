@@ -18,7 +18,7 @@ begin
     array_agg(d.task_id) filter (where d.state = 'waiting'),
     count(*), max(d.due_at)
   into task_ids, items, waited, count, last
-  from due as d join dreamlit._runs as r on r.run_id = d.run_id;
+  from due as d cross join lateral (select r.payload from dreamlit._runs as r where r.run_id = d.run_id limit 1) as r;
 end;
 $$;
 comment on function dreamlit._take_due(bigint, bigint, integer) is

@@ -3,7 +3,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   select array_agg(
     r.payload || jsonb_build_object('new', case when r.operation <> 'delete' then r.payload -> 'trigger' end) order by t.task_id)
   from dreamlit._tasks as t
-  join dreamlit._runs as r on r.run_id = t.run_id
+  cross join lateral (select r.payload, r.operation from dreamlit._runs as r where r.run_id = t.run_id limit 1) as r
   where t.task_id = any (p_task_ids);
 $$;
 comment on function dreamlit._trigger_items(bigint[]) is

@@ -2,7 +2,8 @@
 -- there. With p_at_once, first steps that only render are run in the same transaction: their tasks are never due, so nobody has to
 -- find, lock and mark them.
 create or replace function dreamlit._launch_runs(p_limit integer default 2000, p_msg_id bigint default null, p_at_once boolean default false) returns integer
-language plpgsql security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+set enable_seqscan = off set enable_bitmapscan = off set enable_nestloop = off set jit = off as $$
 declare
   v_now constant timestamptz := dreamlit._now();
   v_at_once constant boolean := p_at_once and dreamlit._renderer() = 'database';

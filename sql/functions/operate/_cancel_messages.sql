@@ -12,7 +12,7 @@ begin
   where not coalesce(o.headers ? 'started_at', false);
   perform dreamlit._dequeue(q.queue, v_cancelled) from dreamlit._queues() as q where q.queue not in ('dreamlit_events', 'dreamlit_render');
   perform t.task_id from dreamlit._tasks as t
-  where t.task_id in (select m.task_id from dreamlit._messages as m where m.message_id = any (p_message_ids)) order by t.task_id for update;
+  where t.task_id = any (array(select m.task_id from dreamlit._messages as m where m.message_id = any (p_message_ids))) order by t.task_id for update;
   with held as (
     delete from dreamlit._held_messages as u where u.message_id = any (p_message_ids) returning u.message_id
   ), cancelled as (

@@ -11,7 +11,7 @@ begin
   perform dreamlit._lock_outbox(v_messages);
   perform h.message_id from dreamlit._held_messages as h where h.message_id = any (v_messages) order by h.message_id for update;
   perform t.task_id from dreamlit._tasks as t
-  where t.task_id in (select m.task_id from dreamlit._messages as m where m.message_id = any (v_messages)) order by t.task_id for update;
+  where t.task_id = any (array(select m.task_id from dreamlit._messages as m where m.message_id = any (v_messages))) order by t.task_id for update;
   perform r.run_id from dreamlit._runs as r where r.run_id = any (p_run_ids) order by r.run_id for update;
   perform dreamlit._cancel_messages(v_messages);
   update dreamlit._runs as r set cancelling = true where r.run_id = any (p_run_ids);

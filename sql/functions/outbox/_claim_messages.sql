@@ -38,7 +38,7 @@ begin
       select m.* from dreamlit._messages as m
       where m.message_id = l.message_id and m.created_at = (l.content ->> 'created_at')::timestamptz and m.created_at between v_first and v_last
       limit 1) as m
-    left join dreamlit._runs as r on r.run_id = m.run_id
+    left join lateral (select r.cancelling from dreamlit._runs as r where r.run_id = m.run_id limit 1) as r on true
   ), decided as materialized (
     select k.*, case when k.cancelled then 'cancelled' when coalesce(k.suppressed, k.objection) is not null then 'suppressed'
       when k.expired then 'expired' when k.quiet_until is not null then 'later' else 'claimed' end as decision

@@ -10,7 +10,7 @@ begin
   -- Their runs were cancelled meanwhile.
   perform dreamlit._dequeue('dreamlit_render', array(
     select l.message_id from unnest(v_leased) as l
-    where not exists (select from dreamlit._tasks as t where t.task_id = (l.content -> 'task_id')::bigint and t.state = 'rendering')));
+    where (select t.task_id from dreamlit._tasks as t where t.task_id = (l.content -> 'task_id')::bigint and t.state = 'rendering' limit 1) is null));
   return query
     select l.message_id, l.attempt,
       jsonb_build_object('step_id', s.step_id, 'channel', s.kind, 'context', r.payload || coalesce(t.item, '{}')),
@@ -18,8 +18,9 @@ begin
         then jsonb_build_object('templates', dreamlit._templates(s.settings), 'files', dreamlit._template_files(s.version_id)) end,
       l.lease_until
     from unnest(v_leased) as l
-    join dreamlit._tasks as t on t.task_id = (l.content -> 'task_id')::bigint and t.state = 'rendering'
-    join dreamlit._runs as r on r.run_id = t.run_id
+    cross join lateral (
+      select t.* from dreamlit._tasks as t where t.task_id = (l.content -> 'task_id')::bigint and t.state = 'rendering' limit 1) as t
+    cross join lateral (select r.payload from dreamlit._runs as r where r.run_id = t.run_id limit 1) as r
     join dreamlit._steps as s on s.step_id = t.step_id
     order by s.step_id, l.message_id;
 end;

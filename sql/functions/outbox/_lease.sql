@@ -1,7 +1,7 @@
 -- What is paused, in the sandbox (unless a person released it), started (an interrupted delivery: _reap decides) or not yet
 -- visible is stepped over. Renderings of the sandbox go on: nothing leaves with them, and what they make is held.
 create or replace function dreamlit._lease(p_queue text, p_quantity integer, p_lease interval, p_sender text) returns dreamlit._claimed[]
-language plpgsql set search_path = pg_catalog, pg_temp as $$
+language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
 declare
   v_began_at constant timestamptz := clock_timestamp();
   v_from constant bigint := dreamlit._low_mark(p_queue);

@@ -1,6 +1,7 @@
 -- The last gate before a message leaves: still claimed by this sender, its workflow neither paused nor in the sandbox, its run not being cancelled.
 create or replace function dreamlit._mark_started(p_results dreamlit._result[]) returns bigint[]
-language plpgsql set search_path = pg_catalog, pg_temp as $$
+language plpgsql set search_path = pg_catalog, pg_temp
+set enable_seqscan = off set enable_bitmapscan = off set enable_nestloop = off set jit = off as $$
 declare
   v_queue text;
   v_some bigint[];
@@ -21,13 +22,13 @@ begin
           where m.message_id = r.message_id and m.created_at = r.created_at and m.created_at between $4 and $5
           limit 1) as m
         left join dreamlit._workflows as w on w.workflow_id = m.workflow_id
-        left join dreamlit._runs as n on n.run_id = m.run_id
-        where q.msg_id = r.message_id and q.read_ct = r.attempt and r.queue = $3
+        left join lateral (select n.cancelling from dreamlit._runs as n where n.run_id = m.run_id limit 1) as n on true
+        where q.msg_id = any ($6) and q.msg_id = r.message_id and q.read_ct = r.attempt and r.queue = $3
           and m.state = 'queued' and w.state is distinct from 'paused' and (w.sandbox is not true or q.message ? 'released') and not coalesce(n.cancelling, false)
         returning q.msg_id
       )
       select array_agg(s.msg_id) from started as s $sql$, 'q_' || v_queue)
-    into v_some using p_results, (dreamlit._setting('lease') #>> '{}')::interval, v_queue, v_first, v_last;
+    into v_some using p_results, (dreamlit._setting('lease') #>> '{}')::interval, v_queue, v_first, v_last, array(select r.message_id from unnest(p_results) as r);
     v_started := v_started || v_some;
   end loop;
   return v_started;

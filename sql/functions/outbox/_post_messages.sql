@@ -2,7 +2,8 @@
 -- message's id, so one number finds it everywhere. In the sandbox they are held instead of queued. All but the queue's
 -- name is static, so the plan of it is kept for the session.
 create or replace function dreamlit._post_messages(p_step dreamlit._steps, p_task_ids bigint[], p_rendered jsonb) returns void
-language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
+language plpgsql set search_path = pg_catalog, pg_temp
+set enable_seqscan = off set enable_bitmapscan = off set enable_nestloop = off set jit = off as $$
 declare
   v_failed bigint[];
   v_errors jsonb[];
@@ -32,7 +33,7 @@ begin
     from unnest(p_task_ids) with ordinality as u(task_id, n)
     join jsonb_array_elements(p_rendered) with ordinality as r(value, n) on r.n = u.n
     join dreamlit._tasks as t on t.task_id = u.task_id
-    where r.value ? 'content'
+    where r.value ? 'content' and t.task_id = any (p_task_ids)
   ), posted as (
     insert into dreamlit._messages (created_at, workflow_id, step_id, run_id, task_id, channel, lane, recipient, content, state)
     select v_now, v_workflow.workflow_id, p_step.step_id, r.run_id, r.task_id, p_step.kind, p_step.settings ->> 'lane',
@@ -47,7 +48,7 @@ begin
   ), counted as (
     update dreamlit._tasks as t set state = 'sending', due_at = null, open_messages = p.messages, failed_messages = 0
     from (select o.task_id, count(*) as messages from posted as o group by o.task_id) as p
-    where t.task_id = p.task_id
+    where t.task_id = any (p_task_ids) and t.task_id = p.task_id
   ), held as (
     insert into dreamlit._held_messages (message_id, created_at, workflow_id, held_at, reason)
     select p.message_id, v_now, v_workflow.workflow_id, v_now, 'sandbox' from posted as p where v_workflow.sandbox

@@ -1,6 +1,7 @@
 -- The messages' days are bounded by what their outbox rows say, so that other days are not looked at, however many are kept.
 create or replace function dreamlit._read_results(p_sender text, p_results jsonb) returns dreamlit._result[]
-language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
+language plpgsql set search_path = pg_catalog, pg_temp
+set enable_seqscan = off set enable_bitmapscan = off set enable_nestloop = off set jit = off as $$
 declare
   v_read dreamlit._result[];
 begin
@@ -15,7 +16,7 @@ begin
   ), held as (
     -- After the outbox rows. Locked, so that what a person releases at this moment is not also settled here.
     select h.message_id, h.created_at from dreamlit._held_messages as h
-    where h.message_id in (select r.message_id from results as r) and (select count(*) from outbox) >= 0
+    where h.message_id = any (array(select r.message_id from results as r)) and (select count(*) from outbox) >= 0
     order by h.message_id for update
   ), days as (
     select min(k.created_at) as first, max(k.created_at) as last

@@ -1,7 +1,7 @@
 -- A delivery that began and whose lease has ended: nobody knows whether the provider took the message. One that knows a message
 -- again is asked again, within the day for which it does.
 create or replace function dreamlit._reap() returns integer
-language plpgsql set search_path = pg_catalog, pg_temp as $$
+language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
 declare
   v_results jsonb;
 begin

@@ -1,6 +1,7 @@
 -- A task ends with its last message: failed if one failed, else done; what nobody wanted sent counts as done.
 create or replace function dreamlit._settle_messages(p_results dreamlit._result[]) returns void
-language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
+language plpgsql set search_path = pg_catalog, pg_temp
+set enable_seqscan = off set enable_bitmapscan = off set enable_nestloop = off set jit = off as $$
 declare
   v_done bigint[];
   v_failed bigint[];
@@ -16,11 +17,12 @@ begin
   ), counted as materialized (
     select t.task_id, t.step_id, t.open_messages - d.settled as open_messages, t.failed_messages + d.failed as failed_messages, coalesce(d.error, t.error) as error
     from settled as d join dreamlit._tasks as t on t.task_id = d.task_id
-    where t.state = 'sending'
+    where t.state = 'sending' and t.task_id = any (array(select d.task_id from settled as d))
     order by t.task_id for update of t
   ), going_on as (
     update dreamlit._tasks as t set open_messages = c.open_messages, failed_messages = c.failed_messages, error = c.error
-    from counted as c where c.open_messages > 0 and t.task_id = c.task_id
+    from counted as c
+    where t.task_id = any (array(select c.task_id from counted as c where c.open_messages > 0)) and t.task_id = c.task_id
   )
   select
     array_agg(c.task_id) filter (where c.failed_messages = 0),

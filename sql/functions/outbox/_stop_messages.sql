@@ -10,7 +10,7 @@ begin
   select array_agg(t.task_id) into v_tasks
   from (
     select t.task_id from dreamlit._tasks as t
-    where t.task_id in (select m.task_id from dreamlit._messages as m where m.message_id = any (p_cancelled || p_suppressed))
+    where t.task_id = any (array(select m.task_id from dreamlit._messages as m where m.message_id = any (p_cancelled || p_suppressed)))
     order by t.task_id for update) as t;
   perform dreamlit._lock_runs(v_tasks);
   perform dreamlit._cancel_messages(p_cancelled);

@@ -14,7 +14,7 @@ begin
     update dreamlit._messages as m
     set state = 'suppressed', settled_at = dreamlit._now(), error = jsonb_build_object('fault', 'suppressed', 'message', u.reason)
     from unnest(p_message_ids, p_reasons) as u(message_id, reason)
-    where m.message_id = u.message_id and m.state = 'queued'
+    where m.message_id = any (p_message_ids) and m.message_id = u.message_id and m.state = 'queued'
     returning m.message_id, m.task_id
   loop
     v_results := v_results || v_result;

@@ -17,7 +17,7 @@ language sql set search_path = pg_catalog, pg_temp as $$
       select md5(jsonb_object_agg(i.key, i.value)::text) from jsonb_each(t.item) as i(key, value) where i.key = any (q.names)) as item_key
     from unnest(p_task_ids) with ordinality as u(task_id, n)
     join jsonb_array_elements(p_rendered) with ordinality as r(value, n) on r.n = u.n
-    join dreamlit._tasks as t on t.task_id = u.task_id
+    cross join lateral (select t.run_id, t.item from dreamlit._tasks as t where t.task_id = u.task_id limit 1) as t
     cross join queries as q
   )
   select jsonb_agg(case
@@ -37,7 +37,7 @@ language sql set search_path = pg_catalog, pg_temp as $$
     join dreamlit._steps as s on s.step_id = m.step_id
     where m.run_id = p.run_id and s.name = p_step.settings #>> '{templates,thread}' and m.state = 'sent'
       and m.content ->> 'item_key' is not distinct from p.item_key
-    order by m.message_id desc limit 1) as m on p_step.settings -> 'templates' ? 'thread';
+    order by m.created_at desc, m.message_id desc limit 1) as m on p_step.settings -> 'templates' ? 'thread';
 $$;
 comment on function dreamlit._thread_messages(dreamlit._steps, bigint[], jsonb) is
   'Returns rendered Slack contents with where they reply to (thread_ts, null where Slack told none), or with an error where nothing '

@@ -1,5 +1,5 @@
 create or replace function dreamlit._request_rendering(p_task_ids bigint[]) returns void
-language plpgsql set search_path = pg_catalog, pg_temp as $$
+language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
 begin
   with asked as (
     update dreamlit._tasks as t set state = 'rendering', due_at = null where t.task_id = any (p_task_ids)

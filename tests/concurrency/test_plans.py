@@ -1,0 +1,154 @@
+"""Plans that are made while PostgreSQL believes the queues to be empty, and what they do with a batch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from psycopg.errors import Diagnostic
+from tests.helpers import Connection, add_users, email, slack, work
+from tests.outbox.conftest import Sender
+
+from .conftest import Run
+
+Connect = Callable[..., Connection]
+Plan = dict[str, Any]
+
+HOT = (
+    "_runs",
+    "_tasks",
+    "_messages",
+    "q_dreamlit_events",
+    "q_dreamlit_email_urgent",
+    "q_dreamlit_slack_urgent",
+    "q_dreamlit_render",
+)
+BATCH = 300
+"""So many at once that whoever compares all with all, or reads all for each, stands out."""
+STEPS = (
+    email(after="trigger"),
+    {"id": "each", "after": "trigger", "query": "select g.n from generate_series(1, 2) as g(n)"},
+    {"id": "odd", "after": "each", "if": "each.n = 1"},
+    {**slack(), "id": "more", "after": "odd"},
+    {**slack("reply"), "after": "more", "slack": {"thread": "more", "text": "Hi"}},
+    {"id": "bad", "after": "trigger", "if": "1 / (trigger.user_id % 30) >= 0", "attempts": 1},
+    {
+        "id": "later",
+        "after": "trigger",
+        "wait": {"until": "now() + interval '1 day' * (trigger.user_id % 2)"},
+    },
+)
+
+
+class Explained:
+    """A session that tells the plan of each statement it has run, those within functions too."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.plans: list[Plan] = []
+        connection.add_notice_handler(self._hear)
+
+    def _hear(self, notice: Diagnostic) -> None:
+        text = notice.message_primary or ""
+        if "plan:" in text:
+            self.plans.append(json.loads(text[text.index("{") :]))
+
+
+@pytest.fixture
+def explained(connect: Connect, superuser: Connection) -> Callable[[str], Explained]:
+    """Sessions of a role, with what auto_explain says as notices."""
+    name = superuser.info.dbname
+    settings = {
+        "session_preload_libraries": "auto_explain",
+        "auto_explain.log_min_duration": "0",
+        "auto_explain.log_analyze": "on",
+        "auto_explain.log_timing": "off",
+        "auto_explain.log_nested_statements": "on",
+        "auto_explain.log_format": "json",
+        "auto_explain.log_level": "notice",
+    }
+    for setting, of in settings.items():
+        superuser.execute(f"alter database {name} set {setting} = '{of}'".encode())
+    return lambda role: Explained(connect(role))
+
+
+def _nodes(plan: Plan) -> Iterator[Plan]:
+    yield plan
+    for child in plan.get("Plans", []):
+        yield from _nodes(child)
+
+
+def _faults(plans: list[Plan]) -> list[str]:
+    """Nodes that read a hot table without a key, or take each of the batch many times."""
+    found = []
+    for plan in plans:
+        for node in _nodes(plan["Plan"]):
+            loops = node["Actual Loops"]
+            rows = loops * max(
+                node.get(kind, 0)
+                for kind in ("Actual Rows", "Rows Removed by Join Filter", "Rows Removed by Filter")
+            )
+            table = node.get("Relation Name", "")
+            blind = (
+                table.rstrip("0123456789_").endswith(HOT)
+                and "Scan" in node["Node Type"]
+                and loops
+                and not (node.get("Index Cond") or node.get("TID Cond"))
+            )
+            if blind or rows > 20 * BATCH:
+                found.append(
+                    f"{node['Node Type']} {table} {rows} rows by {node.get('Index Name')}, {node.get('Filter')} in: {' '.join(plan['Query Text'].split())[:300]}"
+                )
+    return found
+
+
+@pytest.mark.parametrize("renderer", ["database", "sender"])
+def test_a_plan_made_while_all_was_done_serves_a_batch(
+    run: Run,
+    explained: Callable[[str], Explained],
+    connect: Connect,
+    app: Connection,
+    superuser: Connection,
+    renderer: str,
+) -> None:
+    """ANALYZE finds pages and no rows, as it does whenever a batch has just ended: planners then believe in one row."""
+    run(*STEPS, users=0, key="new.user_id")
+    superuser.execute(f"""select dreamlit.set_setting('renderer', '"{renderer}"')""".encode())
+    superuser.execute("""select dreamlit.set_setting('slack_pace', '"0 seconds"')""")
+    analyst = connect("superuser", autocommit=False)
+    analyst.execute("set transaction isolation level repeatable read")
+    analyst.execute("select count(*) from dreamlit._runs")
+    _take_all(app, superuser, Sender(connect("sender"), "first"), BATCH)
+    superuser.execute("delete from dreamlit._tasks where state = 'waiting'")
+    superuser.execute("delete from dreamlit._runs")
+    superuser.execute("analyze")
+    worker, sender = explained("superuser"), explained("sender")
+    for _ in range(7):  # a plan is generic from the sixth call on
+        _take_all(app, worker.connection, Sender(sender.connection, "me"), 2)
+    worker.plans.clear()
+    sender.plans.clear()
+    taken = _take_all(app, worker.connection, Sender(sender.connection, "me"), BATCH)
+    assert taken == 3 * BATCH
+    assert len(worker.plans) > 10
+    assert len(sender.plans) > 10
+    faults = _faults(worker.plans + sender.plans)
+    assert not faults, "\n".join(faults)
+
+
+def _take_all(app: Connection, worker: Connection, sender: Sender, users: int) -> int:
+    """Users sign up, and all that comes of them is delivered; returns how many messages that was."""
+    delivered = 0
+    add_users(app, users)
+    for _ in range(5):
+        work(worker)
+        rendering = sender.claim(1000, channel="render")
+        content = {"to": ["ann@x.com"], "subject": "Hi", "text": "Hi", "channel": "#all"}
+        sender.report_all(rendering, "rendered", content=content)
+        for channel in ("email", "slack"):
+            claimed = sender.claim(1000, channel=channel)
+            sender.report_all(claimed, "started")
+            sender.report_all(claimed, "sent")
+            delivered += len(claimed)
+    return delivered
