@@ -22,7 +22,7 @@ begin
       where v.compiled and w.state <> 'paused'
       offset 0) as m  -- each mark is asked for once
     ) as l;
-  if clock_timestamp() > v_began_at + interval '5 milliseconds' then
+  if clock_timestamp() - v_began_at > interval '5 milliseconds' + cardinality(v_searched) * interval '20 microseconds' then
     perform dreamlit._set_low_mark('step_' || s.step_id, null, dreamlit._mark(dreamlit._now()), true, v_began_at) from unnest(v_searched) as s(step_id);
   end if;
   return v_due;
