@@ -242,6 +242,7 @@ set local check_function_bodies = off;
 \ir functions/advance/_pass_condition.sql
 \ir functions/advance/_retry_at.sql
 \ir functions/advance/_put_off.sql
+\ir functions/advance/_read_tasks.sql
 \ir functions/advance/_run_step.sql
 \ir functions/advance/_settle.sql
 \ir functions/advance/_take_due.sql

@@ -95,7 +95,7 @@ def _faults(plans: list[Plan]) -> list[str]:
                 table.rstrip("0123456789_").endswith(HOT)
                 and "Scan" in node["Node Type"]
                 and loops
-                and not (node.get("Index Cond") or node.get("TID Cond"))
+                and not (node.get("Index Cond") or node.get("Recheck Cond"))
             )
             if blind or rows > 20 * BATCH:
                 found.append(
@@ -123,6 +123,7 @@ def test_a_plan_made_while_all_was_done_serves_a_batch(
     _take_all(app, superuser, Sender(connect("sender"), "first"), BATCH)
     superuser.execute("delete from dreamlit._tasks where state = 'waiting'")
     superuser.execute("delete from dreamlit._runs")
+    superuser.execute("update dreamlit._chores set due_at = 'infinity'")  # which look at all, now and then
     superuser.execute("analyze")
     worker, sender = explained("superuser"), explained("sender")
     for _ in range(7):  # a plan is generic from the sixth call on

@@ -8,10 +8,8 @@ declare
   v_runs bigint[];
   v_counts integer[];
 begin
-  -- Apart: how many there are is then known to the plan of the publisher's query.
-  select array_agg(t.run_id order by u.n), array_agg(t.item order by u.n) into v_run_ids, v_items
-  from unnest(p_task_ids) with ordinality as u(task_id, n)
-  left join lateral (select t.run_id, t.item from dreamlit._tasks as t where t.task_id = u.task_id limit 1) as t on true;
+  -- Apart, and not a join to the table: publishers' queries are planned as PostgreSQL sees fit, this look never reads all tasks.
+  select t.run_ids, t.items into v_run_ids, v_items from dreamlit._read_tasks(p_task_ids) as t;
   execute format($sql$
     with results as (
       %s

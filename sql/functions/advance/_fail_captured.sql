@@ -1,7 +1,7 @@
 -- An event whose condition, key or payload failed at capture: the run starts as failed. retry_run clears the error, and then the
 -- condition is asked again.
 create or replace function dreamlit._fail_captured(p_task_ids bigint[]) returns bigint[]
-language plpgsql set search_path = pg_catalog, pg_temp as $$
+language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
 declare
   v_failed bigint[];
   v_errors jsonb[];

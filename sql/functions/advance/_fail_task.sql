@@ -1,7 +1,7 @@
 -- A full disk or a deadlock is the server's trouble: the task waits, and no attempt of it counts.
 create or replace function dreamlit._fail_task(p_step dreamlit._steps, p_task_id bigint, p_sqlstate text, p_message text)
 returns void
-language plpgsql set search_path = pg_catalog, pg_temp as $$
+language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
 declare
   v_error jsonb;
   v_attempt integer;

@@ -1,5 +1,5 @@
 create or replace function dreamlit._trigger_items(p_task_ids bigint[]) returns jsonb[]
-language sql stable set search_path = pg_catalog, pg_temp as $$
+language sql stable set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
   select array_agg(
     r.payload || jsonb_build_object('new', case when r.operation <> 'delete' then r.payload -> 'trigger' end) order by t.task_id)
   from dreamlit._tasks as t

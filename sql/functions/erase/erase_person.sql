@@ -32,6 +32,6 @@ $$;
 comment on function dreamlit.erase_person(text) is
   'Erases a person by address: events, payloads, items, bodies and errors that mention it, in open and past runs; runs that it '
   'started are cancelled. Counts, times and states stay, and so do a suppression and what the person chose, under a salted hash. Returns what was erased and '
-  'how many of each. A delivery that a sender has begun cannot be called back; the last row counts them. Reads the whole history. '
+  'how many of each. A delivery that a sender has begun cannot be called back; the last row counts them. Waits for whoever brings runs back at that moment (retry_run, rerun and their like), as they wait for it. Reads the whole history. '
   'Raises DL001 for something that is no address.';
 grant execute on function dreamlit.erase_person(text) to dreamlit_admin;

@@ -1,5 +1,6 @@
 create or replace function dreamlit._cancel_messages(p_message_ids bigint[], p_task_state text default 'cancelled') returns void
-language plpgsql set search_path = pg_catalog, pg_temp as $$
+language plpgsql set search_path = pg_catalog, pg_temp
+set enable_seqscan = off set enable_bitmapscan = off set enable_nestloop = off set jit = off as $$
 declare
   v_cancelled bigint[];
   v_tasks bigint[];
@@ -22,7 +23,7 @@ begin
   ), counted as (
     update dreamlit._tasks as t set open_messages = t.open_messages - c.messages
     from (select task_id, count(*) as messages from cancelled group by task_id) as c
-    where t.task_id = c.task_id
+    where t.task_id = any (array(select c.task_id from cancelled as c)) and t.task_id = c.task_id
     returning t.task_id, t.open_messages
   )
   select array_agg(c.task_id) filter (where c.open_messages <= 0) into v_tasks from counted as c;

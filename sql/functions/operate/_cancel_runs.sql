@@ -1,7 +1,7 @@
 -- Lock order as everywhere: outbox rows, held messages, messages, tasks, runs by id. Tasks that a worker holds are left to it: it
 -- meets the mark when it counts them off the run; a message that it posts meanwhile is stopped when a sender claims it.
 create or replace function dreamlit._cancel_runs(p_run_ids bigint[]) returns void
-language plpgsql set search_path = pg_catalog, pg_temp as $$
+language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
 declare
   v_messages constant bigint[] := array(
     select m.message_id from dreamlit._messages as m

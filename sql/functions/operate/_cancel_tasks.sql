@@ -1,5 +1,5 @@
 create or replace function dreamlit._cancel_tasks(p_run_ids bigint[]) returns void
-language plpgsql set search_path = pg_catalog, pg_temp as $$
+language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
 declare
   v_task_ids bigint[];
 begin

@@ -1,6 +1,6 @@
 create or replace function dreamlit._claim_renderings(p_quantity integer, p_lease interval, p_sender text)
 returns table (message_id bigint, attempt integer, content jsonb, templates jsonb, lease_until timestamptz)
-language plpgsql set search_path = pg_catalog, pg_temp as $$
+language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
 declare
   v_leased constant dreamlit._claimed[] := dreamlit._lease('dreamlit_render', p_quantity, p_lease, p_sender);
 begin

@@ -1,6 +1,6 @@
 -- Lock order: the caller holds the outbox rows; messages, tasks, runs.
 create or replace function dreamlit._stop_messages(p_cancelled bigint[], p_suppressed bigint[], p_reasons text[]) returns void
-language plpgsql set search_path = pg_catalog, pg_temp as $$
+language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
 declare
   v_tasks bigint[];
 begin

@@ -1,6 +1,7 @@
 -- Lock order: the caller holds the outbox rows; messages, tasks, runs.
 create or replace function dreamlit._suppress_messages(p_message_ids bigint[], p_reasons text[]) returns void
-language plpgsql set search_path = pg_catalog, pg_temp as $$
+language plpgsql set search_path = pg_catalog, pg_temp
+set enable_seqscan = off set enable_bitmapscan = off set enable_nestloop = off set jit = off as $$
 declare
   v_results dreamlit._result[];
   v_result dreamlit._result;

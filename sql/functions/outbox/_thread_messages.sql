@@ -1,7 +1,7 @@
 -- A reply finds the message it belongs to when it is posted: the step above has ended by then, so its message is sent. Below a
 -- fan-out each item has a message of its own: item_key, the hash of what the queries above the first step gave, tells them apart.
 create or replace function dreamlit._thread_messages(p_step dreamlit._steps, p_task_ids bigint[], p_rendered jsonb) returns jsonb
-language sql set search_path = pg_catalog, pg_temp as $$
+language sql set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
   with recursive first as (
     -- The step replied to; the step itself where others reply to it.
     select s.* from dreamlit._steps as s
