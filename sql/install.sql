@@ -134,6 +134,7 @@ set local check_function_bodies = off;
 \ir functions/define/_drop_unused_versions.sql
 \ir functions/define/_edit_distance.sql
 \ir functions/define/_end_detaching.sql
+\ir functions/define/_failed_versions.sql
 \ir functions/define/_grant_publisher.sql
 \ir functions/define/_hint_for.sql
 \ir functions/define/_is_type.sql

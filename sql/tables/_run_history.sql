@@ -18,4 +18,5 @@ create table if not exists dreamlit._run_history (
 ) partition by range (finished_at);
 create index if not exists _run_history_run_id_idx on dreamlit._run_history (run_id);
 create index if not exists _run_history_finished_at_idx on dreamlit._run_history using brin (finished_at) with (pages_per_range = 16);
+create index if not exists _run_history_version_id_idx on dreamlit._run_history (version_id, finished_at) where state = 'failed';
 comment on table dreamlit._run_history is 'Finished runs, a partition a day of finished_at.';

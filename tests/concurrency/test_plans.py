@@ -26,6 +26,7 @@ HOT = (
     "q_dreamlit_slack_urgent",
     "q_dreamlit_render",
 )
+HISTORY = ("_run_history", "_task_history", "_messages", "_attempts", "_engagement")
 BATCH = 300
 """So many at once that whoever compares all with all, or reads all for each, stands out."""
 STEPS = (
@@ -93,14 +94,22 @@ def _faults(plans: list[Plan]) -> list[str]:
 
 
 def _rows(node: Plan) -> int:
-    kinds = ("Actual Rows", "Rows Removed by Join Filter", "Rows Removed by Filter")
+    kinds = (
+        "Actual Rows",
+        "Rows Removed by Join Filter",
+        "Rows Removed by Filter",
+        "Rows Removed by Index Recheck",
+    )
     return int(node["Actual Loops"] * max(node.get(kind, 0) for kind in kinds))
 
 
+def _table(node: Plan) -> str:
+    return str(node.get("Relation Name", "")).rstrip("0123456789_")  # without a partition's day
+
+
 def _reads_blindly(node: Plan) -> bool:
-    table = node.get("Relation Name", "").rstrip("0123456789_")  # without a partition's day
     keyed = node.get("Index Cond") or node.get("Recheck Cond")
-    return table in HOT and "Scan" in node["Node Type"] and bool(node["Actual Loops"]) and not keyed
+    return _table(node) in HOT and "Scan" in node["Node Type"] and bool(node["Actual Loops"]) and not keyed
 
 
 @pytest.mark.parametrize("renderer", ["database", "sender"])
@@ -135,6 +144,34 @@ def test_a_plan_made_while_all_was_done_serves_a_batch(
     assert len(sender.plans) > 10
     faults = _faults(worker.plans + sender.plans)
     assert not faults, "\n".join(faults)
+
+
+def test_chores_do_not_read_what_is_past(
+    run: Run,
+    explained: Callable[[str], Explained],
+    connect: Connect,
+    app: Connection,
+    superuser: Connection,
+) -> None:
+    """Above all not each minute, for the versions that may be dropped."""
+    run(email(after="trigger"), users=0)
+    _take_all(app, superuser, Sender(connect("sender"), "me"), BATCH)
+    superuser.execute("update dreamlit._run_history set state = 'failed' where run_id % 100 = 0")
+    run({**email(after="trigger"), "lane": "bulk"}, users=0)
+    _take_all(app, superuser, Sender(connect("sender"), "me"), BATCH)
+    superuser.execute("analyze")
+    worker = explained("superuser")
+    for (chore,) in superuser.execute("select chore from dreamlit._chores").fetchall():
+        worker.connection.execute("select dreamlit._do_chore(%s)", [chore])
+    read = [
+        f"{_rows(node)} of {node['Relation Name']}: {plan['Query Text']}"
+        for plan in worker.plans
+        for node in _nodes(plan["Plan"])
+        if _table(node) in HISTORY and _rows(node) > 2
+    ]
+    assert not read, "\n".join(read)
+    retained = superuser.execute("select failed_runs from dreamlit.versions where state = 'retained'").fetchall()
+    assert retained == [(3,)]
 
 
 def _take_all(app: Connection, worker: Connection, sender: Sender, users: int) -> int:

@@ -16,10 +16,8 @@ begin
     where v.compiled and (v.version_id is distinct from w.version_id or w.state = 'unpublished')
       and not exists (select from dreamlit._runs as r where r.version_id = v.version_id)
       and not exists (select from pgmq.q_dreamlit_events as q where q.message -> 'version' = to_jsonb(v.version_id))
-      and (p_at_once and w.state = 'unpublished' or not exists (
-        select from dreamlit._run_history as h
-        where h.version_id = v.version_id and h.state = 'failed'
-          and h.finished_at > dreamlit._now() - (dreamlit._setting('keep_failed_versions') #>> '{}')::interval))
+      -- Of the same moment as the look at open runs: between two, one could end that was in neither.
+      and (p_at_once and w.state = 'unpublished' or v.version_id <> all ((select dreamlit._failed_versions())::bigint[]))
     order by v.version_id
     for update of v skip locked
   loop
