@@ -6,8 +6,8 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp
 set enable_seqscan = off set enable_bitmapscan = off set enable_nestloop = off set jit = off as $$
 declare
   v_now constant timestamptz := dreamlit._now();
-  v_at_once constant boolean := p_at_once and dreamlit._renderer() = 'database';
   v_chosen constant bigint[] := case when p_msg_id is null then dreamlit._choose_events(p_limit) else array[p_msg_id] end;
+  v_at_once boolean;
   v_count integer;
   v_task_ids bigint[];
   v_step_ids bigint[];
@@ -16,6 +16,7 @@ begin
   if v_chosen is null then
     return 0;
   end if;
+  v_at_once := p_at_once and dreamlit._renderer() = 'database';
   with taken as (
     delete from pgmq.q_dreamlit_events as q where q.msg_id = any (v_chosen)
     returning q.*
