@@ -170,7 +170,9 @@ def test_chores_do_not_read_what_is_past(
         if _table(node) in HISTORY and _rows(node) > 2
     ]
     assert not read, "\n".join(read)
-    retained = superuser.execute("select failed_runs from dreamlit.versions where state = 'retained'").fetchall()
+    retained = superuser.execute(
+        "select failed_runs from dreamlit.versions where state = 'retained'"
+    ).fetchall()
     assert retained == [(3,)]
 
 
